@@ -1,0 +1,93 @@
+"""
+Fixtures that any test may want.
+
+``wechat_simulator`` is no part of this file: the package brings it as a pytest plugin.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.cache import caches
+from django.core.cache.backends import locmem
+from django.db import connection
+from rest_framework.test import APIClient
+
+from wxauth.conf import WechatApp, conf
+
+# A test with one of these marks only exists where its condition holds; it is not skipped elsewhere.
+CONDITIONS = {
+    "database_server": lambda: connection.vendor != "sqlite",
+    "redis": lambda: "redis" in settings.CACHES["default"]["BACKEND"],
+}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that have no meaning on this database or cache."""
+    absent = [name for name, is_met in CONDITIONS.items() if not is_met()]
+    left_out = [item for item in items if any(map(item.get_closest_marker, absent))]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def empty_caches() -> None:
+    """Empty each cache; in a Redis that others use too, only what has our prefix."""
+    # A test may have put caches of its own into the settings; their memory outlives the settings.
+    for memory in (*locmem._caches.values(), *locmem._expire_info.values()):
+        memory.clear()
+    for cache in caches.all():
+        if hasattr(cache, "delete_pattern"):
+            cache.delete_pattern("*")
+        else:
+            cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _empty_caches() -> Iterator[None]:
+    """Let no test see what another one has cached, and leave nothing behind."""
+    empty_caches()
+    yield
+    empty_caches()
+
+
+@pytest.fixture
+def api() -> APIClient:
+    """A client that sends and reads JSON, or forms, and sends no credentials of its own."""
+    return APIClient()
+
+
+@pytest.fixture
+def app() -> WechatApp:
+    """The default app, a mini program."""
+    return conf.app("default")
+
+
+@pytest.fixture
+def other_app() -> WechatApp:
+    """Another mini program in the union scope of the default app."""
+    return conf.app("second")
+
+
+@pytest.fixture
+def foreign_app() -> WechatApp:
+    """A mini program in a union scope of its own."""
+    return conf.app("foreign")
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., Any]:
+    """Return a function that makes a user of the host's model, whatever its username field."""
+
+    def make_user(name: str = "", **fields: Any) -> Any:
+        model = get_user_model()
+        name = name or uuid4().hex[:12]
+        if model.USERNAME_FIELD == "email":
+            fields.setdefault("email", f"{name}@example.com")
+        else:
+            fields.setdefault("username", name)
+        return model._default_manager.create_user(**fields)
+
+    return make_user

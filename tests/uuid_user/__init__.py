@@ -1,0 +1,1 @@
+"""A host's own user model, as unlike Django's as they come."""

@@ -1,0 +1,289 @@
+"""
+Everything that can go wrong, one class for one stable code.
+
+The class says what the client is told: ``code`` never changes, ``status`` is the HTTP status of
+doors that speak HTTP, ``detail`` is a sentence for a person (translated where it is shown), and
+``action`` is what the client should do. ``reason`` goes to the log and never to the client.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+def gettext_noop(message: str) -> str:
+    """Mark a sentence for translation. Django's own would make this module depend on Django."""
+    return message
+
+
+class WxauthError(Exception):
+    """The root: catch it to catch all of them."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+    detail: ClassVar[str] = gettext_noop("Something went wrong.")
+    action: ClassVar[str] = "stop"
+
+    def __init__(
+        self,
+        *,
+        reason: str = "",
+        errcode: int | None = None,
+        rid: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        """Take WeChat's ``errcode`` and ``rid`` where it spoke, and ``retry_after`` in seconds."""
+        self.reason = reason
+        self.errcode = errcode
+        self.rid = rid
+        self.retry_after = retry_after
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        parts = [self.code]
+        if self.reason:
+            parts.append(self.reason)
+        if self.errcode is not None:
+            parts.append(f"errcode {self.errcode}")
+        if self.rid:
+            parts.append(f"rid {self.rid}")
+        return ", ".join(parts)
+
+    def extra(self) -> Mapping[str, Any]:
+        """Return what the error body holds beside the common keys."""
+        return {}
+
+
+# What the client asked for
+
+
+class InvalidInput(WxauthError):
+    """A field is missing, of the wrong type, or out of bounds."""
+
+    code = "invalid_input"
+    status = 400
+    detail = gettext_noop("Some of the fields sent are missing or not valid.")
+    action = "fix_request"
+
+
+class UnknownApp(WxauthError):
+    """No app of the kind that this call needs has the alias that was sent."""
+
+    code = "unknown_app"
+    status = 400
+    detail = gettext_noop("There is no such app here.")
+    action = "fix_request"
+
+
+class NotRegistered(WxauthError):
+    """WeChat has confirmed the person, who has no account yet."""
+
+    code = "not_registered"
+    status = 404
+    detail = gettext_noop("You have not registered yet.")
+    action = "register"
+
+    def __init__(self, *, ticket: str | None) -> None:
+        """Take the ticket with which the person can register; None when it could not be kept."""
+        self.ticket = ticket
+        super().__init__()
+
+    def extra(self) -> Mapping[str, Any]:
+        return {"ticket": self.ticket}
+
+
+class TicketInvalid(WxauthError):
+    """The ticket is unknown, expired, or used."""
+
+    code = "ticket_invalid"
+    status = 400
+    detail = gettext_noop("This registration took too long. Please sign in again.")
+    action = "login_again"
+
+
+class UserInactive(WxauthError):
+    """The account is switched off, and must not come in by any path."""
+
+    code = "user_inactive"
+    status = 403
+    detail = gettext_noop("This account has been disabled.")
+    action = "stop"
+
+
+class TokenInvalid(WxauthError):
+    """The token is not ours, expired, revoked, of the wrong kind, or its user is gone."""
+
+    code = "token_invalid"
+    status = 401
+    detail = gettext_noop("Your sign-in has expired. Please sign in again.")
+    action = "login_again"
+
+
+class PhoneTaken(WxauthError):
+    """Another user has already bound this number."""
+
+    code = "phone_taken"
+    status = 409
+    detail = gettext_noop("This phone number belongs to another account.")
+    action = "choose"
+
+    def extra(self) -> Mapping[str, Any]:
+        return {"choices": ["use_another_number", "sign_in_to_other_account"]}
+
+
+class PhoneDataDisabled(WxauthError):
+    """``WXAUTH_PHONE_BY_ENCRYPTED_DATA`` is off: only the phone button's code is taken."""
+
+    code = "phone_data_disabled"
+    status = 403
+    detail = gettext_noop("This way to bind a phone number is switched off.")
+    action = "press_phone_button"
+
+
+class PhoneNumberInvalid(WxauthError):
+    """The number is not one that the international numbering plan knows."""
+
+    code = "phone_number_invalid"
+    status = 400
+    detail = gettext_noop("This phone number is not valid.")
+    action = "press_phone_button"
+
+
+class StoreUnavailable(WxauthError):
+    """The cache that holds what is short-lived does not answer."""
+
+    code = "service_unavailable"
+    status = 503
+    detail = gettext_noop("The service is busy. Please try again in a moment.")
+    action = "retry"
+
+    def __init__(self, *, reason: str = "") -> None:
+        super().__init__(reason=reason, retry_after=2)
+
+
+# What WeChat answered
+
+
+class WechatError(WxauthError):
+    """WeChat answered with an errcode that has no better class."""
+
+    code = "wechat_error"
+    status = 502
+    detail = gettext_noop("WeChat refused the request.")
+    action = "retry"
+
+
+class WechatCodeInvalid(WechatError):
+    """A login or authorisation code is wrong, used, expired, or of another app."""
+
+    code = "wechat_code_invalid"
+    status = 400
+    detail = gettext_noop("The WeChat sign-in code is no longer valid.")
+    action = "login_again"
+
+
+class WechatPhoneCodeInvalid(WechatError):
+    """A phone code is wrong, used, expired, of another app, or of another person."""
+
+    code = "wechat_phone_code_invalid"
+    status = 400
+    detail = gettext_noop("The phone number could not be read. Please press the button again.")
+    action = "press_phone_button"
+
+
+class WechatUserBlocked(WechatError):
+    """WeChat refuses this person: high risk, restricted, frozen, or cancelled."""
+
+    code = "wechat_user_blocked"
+    status = 403
+    detail = gettext_noop("WeChat does not let this account sign in.")
+    action = "stop"
+
+
+class WechatSnapshotUser(WechatError):
+    """The page ran as a snapshot, with an identity that belongs to nobody."""
+
+    code = "wechat_snapshot_user"
+    status = 403
+    detail = gettext_noop("Please leave the preview and open the full service to sign in.")
+    action = "open_full_service"
+
+
+class WechatScopeMissing(WechatError):
+    """The person has not granted the scope that this call needs."""
+
+    code = "wechat_scope_missing"
+    status = 403
+    detail = gettext_noop("Please allow access to your WeChat profile.")
+    action = "authorize"
+
+
+class WechatReauthorize(WechatError):
+    """The person's grant is over: expired, or the WeChat password was changed."""
+
+    code = "wechat_reauthorize"
+    status = 401
+    detail = gettext_noop("Your WeChat authorisation has ended. Please authorise again.")
+    action = "authorize"
+
+
+class WechatSessionStale(WechatError):
+    """The session_key that we hold is not the one the data was made with, or is gone."""
+
+    code = "wechat_session_stale"
+    status = 409
+    detail = gettext_noop("The WeChat session has been renewed. Please try once more.")
+    action = "login_again"
+
+
+class WechatDataInvalid(WechatError):
+    """Data from the client is not what WeChat made for this person and app: perhaps an attack."""
+
+    code = "wechat_data_invalid"
+    status = 400
+    detail = gettext_noop("The data from WeChat is not valid.")
+    action = "stop"
+
+
+class WechatRateLimited(WechatError):
+    """WeChat's limit for this minute is reached."""
+
+    code = "wechat_rate_limited"
+    status = 429
+    detail = gettext_noop("Too many attempts. Please wait a minute.")
+    action = "wait"
+
+
+class WechatQuotaExceeded(WechatError):
+    """WeChat's quota for today is used up: an operator must act."""
+
+    code = "wechat_quota_exceeded"
+    status = 503
+    detail = gettext_noop("Sign-in with WeChat is not available at the moment.")
+    action = "wait"
+
+
+class WechatUnavailable(WechatError):
+    """WeChat is busy, cannot be reached, or answers something that is not JSON."""
+
+    code = "wechat_unavailable"
+    status = 503
+    detail = gettext_noop("WeChat does not answer. Please try again.")
+    action = "login_again"
+
+
+class WechatTimeout(WechatError):
+    """WeChat took too long. The code may have been spent."""
+
+    code = "wechat_timeout"
+    status = 504
+    detail = gettext_noop("WeChat took too long to answer. Please try again.")
+    action = "login_again"
+
+
+class WechatConfigError(WechatError):
+    """Secret, app id, address list or permissions are wrong: an operator must act."""
+
+    code = "wechat_config_error"
+    status = 500
+    detail = gettext_noop("Sign-in with WeChat is not available at the moment.")
+    action = "stop"

@@ -1,0 +1,22 @@
+"""
+What the host project can listen to. Sent after the transaction has been committed.
+
+A receiver that raises is logged by Django and does not undo the sign-in.
+"""
+
+from django.dispatch import Signal
+
+# user, identity (WechatIdentity), app (alias), referrer (user or None)
+user_registered = Signal()
+
+# user, identity (WechatIdentity), session (LoginSession), registered (bool: just now)
+user_logged_in = Signal()
+
+# user, sessions (list of UUID: the sessions that ended)
+user_logged_out = Signal()
+
+# user, phone (PhoneNumber), previous (E.164 text of the number it replaces, or None)
+phone_bound = Signal()
+
+# user (who signed in), identity (WechatIdentity), holder (user to whom the unionid belongs)
+union_conflict = Signal()

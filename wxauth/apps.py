@@ -1,0 +1,14 @@
+"""The app, as Django loads it."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class WxauthConfig(AppConfig):
+    name = "wxauth"
+    verbose_name = _("WeChat sign-in")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Here, since the checks know the models, which are not loaded before.
+        from wxauth import checks  # noqa: F401, PLC0415

@@ -1,0 +1,122 @@
+"""One table each: what is asked of it, how it changes, and who wins a race for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import models
+from django.db.models import QuerySet
+
+from wxauth.conf import HostUser
+
+if TYPE_CHECKING:
+    from wxauth.models import (
+        LoginSession,
+        PhoneNumber,
+        Referral,
+        WechatIdentity,
+        WechatProfile,
+        WechatUnion,
+    )
+
+
+class WechatIdentityManager(models.Manager["WechatIdentity"]):
+    def find(self, *, app_id: str, openid: str) -> WechatIdentity | None:
+        """Return the identity with its user. One query."""
+        return self.select_related("user").filter(app_id=app_id, openid=openid).first()
+
+    def begin_conflict(self, identity: WechatIdentity, unionid: str, *, now: datetime) -> bool:
+        """
+        Note that ``unionid``, which WeChat now says of this identity, belongs to another user.
+
+        Of many callers at once, one is told True; and nobody while that is noted already.
+        """
+        begun = bool(
+            self.filter(
+                models.Q(union_conflict_at__isnull=True) | ~models.Q(unionid=unionid),
+                pk=identity.pk,
+            ).update(unionid=unionid, union_conflict_at=now)
+        )
+        if begun or identity.union_conflict_at is None:
+            identity.union_conflict_at = now
+        identity.unionid = unionid
+        return begun
+
+    def of(self, user: HostUser, *, app_id: str) -> WechatIdentity | None:
+        """Return who the user is in this app, or None."""
+        return self.filter(user=user, app_id=app_id).first()
+
+
+class WechatUnionManager(models.Manager["WechatUnion"]):
+    def find(self, *, scope: str, unionid: str) -> WechatUnion | None:
+        """Return the union with its user. One query."""
+        return self.select_related("user").filter(scope=scope, unionid=unionid).first()
+
+    def claim(self, *, scope: str, unionid: str, user: HostUser) -> WechatUnion:
+        """Return the union of this unionid, which is ``user``'s unless another was first."""
+        union, _ = self.select_related("user").get_or_create(
+            scope=scope, unionid=unionid, defaults={"user": user}
+        )
+        return union
+
+
+class WechatProfileManager(models.Manager["WechatProfile"]):
+    def of(self, user: HostUser) -> WechatProfile | None:
+        """Return the user's profile; None for users whom wxauth has not made."""
+        return self.filter(user=user).first()
+
+    def change(self, user: HostUser, **fields: Any) -> WechatProfile:
+        """Write just these fields of the user's profile, which is made if there is none."""
+        profile, _ = self.update_or_create(user=user, defaults=fields)
+        return profile
+
+
+class PhoneNumberManager(models.Manager["PhoneNumber"]):
+    def of(self, user: HostUser) -> PhoneNumber | None:
+        """Return the user's number, or None."""
+        return self.filter(user=user).first()
+
+    def holder_id(self, number: str) -> Any:
+        """Return the primary key of the user to whom ``number`` belongs, or None."""
+        return self.filter(number=number).values_list("user_id", flat=True).first()
+
+
+class ReferralManager(models.Manager["Referral"]):
+    def of(self, referee: HostUser) -> Referral | None:
+        """Return who invited this user, and when; None when nobody did."""
+        return self.filter(referee=referee).first()
+
+
+class LoginSessionManager(models.Manager["LoginSession"]):
+    def find(self, sid: UUID) -> LoginSession | None:
+        """Return the session with its user, open or not. One query."""
+        return self.select_related("user").filter(pk=sid).first()
+
+    def rotate(
+        self, sid: UUID, generation: int, *, rotated_at: datetime, expires_at: datetime
+    ) -> bool:
+        """
+        Move an open session on from ``generation``. Of many callers at once, one is told True.
+
+        Compare and swap in one statement: the row's lock makes the others wait, and then the
+        generation is no longer theirs.
+        """
+        return bool(
+            self.filter(
+                pk=sid,
+                generation=generation,
+                revoked_at__isnull=True,
+                expires_at__gt=rotated_at,
+            ).update(generation=generation + 1, rotated_at=rotated_at, expires_at=expires_at)
+        )
+
+    def revoke(self, sids: Iterable[UUID], *, now: datetime) -> int:
+        """End these sessions; return how many of them were not ended before."""
+        return self.filter(pk__in=list(sids), revoked_at__isnull=True).update(revoked_at=now)
+
+    def open_of(self, user: HostUser, *, now: datetime) -> QuerySet[LoginSession]:
+        """Return the user's sessions that have been neither revoked nor expired."""
+        return self.filter(user=user, revoked_at__isnull=True, expires_at__gt=now)

@@ -1,0 +1,86 @@
+"""The gate: who may come in. Every path to a user goes through it."""
+
+import logging
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import get_backends
+from django.contrib.auth.backends import ModelBackend
+from django.http import HttpRequest
+from django.utils import timezone
+
+from wxauth import identities, transactions
+from wxauth.conf import AppKind, HostUser, conf
+from wxauth.exceptions import UserInactive, WechatCodeInvalid, WechatUserBlocked
+from wxauth.identities import ConfirmedPerson
+from wxauth.wechat import client
+
+logger = logging.getLogger("wxauth.backends")
+
+
+class WechatBackend(ModelBackend):
+    """
+    ``authenticate(request, wechat_code=…, app=…)`` for plain Django.
+
+    Returns the user of a person who has an account; None for anybody else, for a code that WeChat
+    refuses, and for an account that is switched off. Nobody is registered here: that is what
+    ``wxauth.services`` is for. Raises ``WechatError`` when WeChat could not be asked.
+
+    A project that bans people by other means than ``is_active`` overrides
+    ``user_can_authenticate`` in a subclass and puts that into ``AUTHENTICATION_BACKENDS``.
+    """
+
+    def authenticate(  # type: ignore[override]  # each backend names its own credentials
+        self,
+        request: HttpRequest | None,
+        wechat_code: str | None = None,
+        app: str | None = None,
+    ) -> HostUser | None:
+        if not isinstance(wechat_code, str) or not wechat_code:
+            return None
+        try:
+            person = confirm(login_code=wechat_code, app=app)
+        except (WechatCodeInvalid, WechatUserBlocked) as error:
+            logger.info("authenticate: %s", error)
+            return None
+        return transactions.run(lambda: self._sign_in(person))
+
+    async def aauthenticate(  # type: ignore[override]
+        self,
+        request: HttpRequest | None,
+        wechat_code: str | None = None,
+        app: str | None = None,
+    ) -> HostUser | None:
+        return await sync_to_async(self.authenticate)(request, wechat_code=wechat_code, app=app)
+
+    def _sign_in(self, person: ConfirmedPerson) -> HostUser | None:
+        match = identities.find(person)
+        if match is None or not self.user_can_authenticate(match.user):
+            return None
+        identities.settle(match, person, now=timezone.now())
+        return match.user
+
+
+def confirm(*, login_code: str, app: str | None) -> ConfirmedPerson:
+    """Spend a login code at WeChat. ``app`` is an alias; None is the default mini program."""
+    wechat_app = conf.app(app, kind=AppKind.MINI_PROGRAM)
+    session = client.code_to_session(wechat_app, login_code=login_code)
+    return ConfirmedPerson(
+        app=wechat_app,
+        openid=session.openid,
+        unionid=session.unionid,
+        session_key=session.session_key,
+    )
+
+
+def may_enter(user: HostUser) -> bool:
+    """Tell whether the project's backend lets this user in."""
+    for backend in get_backends():
+        if isinstance(backend, WechatBackend):
+            return backend.user_can_authenticate(user)
+    return WechatBackend().user_can_authenticate(user)
+
+
+def check_entry(user: HostUser) -> None:
+    """Raise ``UserInactive`` unless the project's backend lets this user in."""
+    if not may_enter(user):
+        raise UserInactive(reason=f"user {user.pk} is not allowed to authenticate")

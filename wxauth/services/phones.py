@@ -1,0 +1,134 @@
+"""Binding a phone number that WeChat vouches for."""
+
+import re
+from contextlib import suppress
+
+import phonenumbers
+from django.utils import timezone
+
+from wxauth import backends, session_keys, transactions
+from wxauth.conf import AppKind, HostUser, WechatApp, conf
+from wxauth.exceptions import (
+    PhoneDataDisabled,
+    PhoneNumberInvalid,
+    PhoneTaken,
+    WechatDataInvalid,
+    WechatPhoneCodeInvalid,
+)
+from wxauth.models import LoginSession, PhoneNumber, WechatIdentity
+from wxauth.services.open_data import OpenData, open_data
+from wxauth.signals import phone_bound
+from wxauth.wechat import client
+
+_COUNTRY = re.compile(r"[1-9][0-9]{0,3}")
+_DIGITS = re.compile(r"[0-9]{1,20}")
+
+
+def bind_phone_by_code(
+    *, session: LoginSession, phone_code: str, app: str | None = None
+) -> PhoneNumber:
+    """
+    Bind the number behind the code of WeChat's phone button, which is sent to WeChat together
+    with the openid of the signed-in person, so that nobody can bring the code of somebody else.
+    ``app`` is the alias of the mini program with the button; None is the session's.
+
+    Raise ``UnknownApp``, ``PhoneTaken``, ``PhoneNumberInvalid``, or the ``WechatError`` that
+    WeChat answers.
+    """
+    wechat_app = _app(session, app)
+    identity = _identity(session, wechat_app)
+    if identity is None:
+        raise WechatPhoneCodeInvalid(reason="the user is not known in this app")
+    info = client.phone_number(wechat_app, phone_code=phone_code, openid=identity.openid)
+    number = to_e164(country_code=info.country_code, pure_number=info.pure_number)
+    return _bind(session.user, number, source=PhoneNumber.Source.PHONE_CODE)
+
+
+def bind_phone_by_data(
+    *,
+    session: LoginSession,
+    data: OpenData,
+    login_code: str | None = None,
+    app: str | None = None,
+) -> PhoneNumber:
+    """
+    Bind the number inside ``encryptedData``, as clients without the phone button's code send it.
+
+    It opens with the session_key kept at sign-in, or with that of ``login_code``, which must be
+    a code of the same person, in the mini program with the alias ``app``; None is the session's.
+    Raise what ``open_data`` raises, ``UnknownApp``, ``PhoneDataDisabled``, ``PhoneTaken``,
+    ``PhoneNumberInvalid``, or the ``WechatError`` that WeChat answers.
+    """
+    if not conf.phone_by_encrypted_data:
+        raise PhoneDataDisabled()
+    wechat_app = _app(session, app)
+    identity = _identity(session, wechat_app)
+    if identity is None:
+        raise WechatDataInvalid(reason="the user is not known in this app")
+    if login_code is None:
+        session_key: str | None = session_keys.fetch(session.id)
+    else:
+        session_key = _renew_session_key(session, identity, wechat_app, login_code)
+    opened = open_data(
+        data, session_key=session_key, app_id=wechat_app.app_id, openid=identity.openid
+    )
+    number = to_e164(
+        country_code=str(opened.get("countryCode", "")),
+        pure_number=str(opened.get("purePhoneNumber", "")),
+    )
+    return _bind(session.user, number, source=PhoneNumber.Source.ENCRYPTED_DATA)
+
+
+def to_e164(*, country_code: str, pure_number: str) -> str:
+    """
+    Return ``+8613800138000`` for ``86`` and ``13800138000``, or raise ``PhoneNumberInvalid``.
+
+    Possible by its length is enough: WeChat vouches for it, and new ranges open faster than
+    numbering plans are published.
+    """
+    number = None
+    # Without its country a Chinese number reads as an American one.
+    if _COUNTRY.fullmatch(country_code) and _DIGITS.fullmatch(pure_number):
+        with suppress(phonenumbers.NumberParseException):
+            number = phonenumbers.parse(f"+{country_code}{pure_number}")
+    if number is None or not phonenumbers.is_possible_number(number):
+        raise PhoneNumberInvalid(reason="not a possible number")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _app(session: LoginSession, alias: str | None) -> WechatApp:
+    return conf.app(alias or session.app or None, kind=AppKind.MINI_PROGRAM)
+
+
+def _identity(session: LoginSession, app: WechatApp) -> WechatIdentity | None:
+    identity = session.identity
+    if identity is not None and identity.app_id == app.app_id:
+        return identity
+    return WechatIdentity.objects.of(session.user, app_id=app.app_id)
+
+
+def _renew_session_key(
+    session: LoginSession, identity: WechatIdentity, app: WechatApp, login_code: str
+) -> str | None:
+    person = backends.confirm(login_code=login_code, app=app.alias)
+    if person.openid != identity.openid:
+        raise WechatDataInvalid(reason="the code is of another person than the signed-in one")
+    if identity == session.identity:
+        # This code has pushed out the key that was kept.
+        session_keys.keep(session.id, person.session_key)
+    return person.session_key
+
+
+def _bind(user: HostUser, number: str, *, source: PhoneNumber.Source) -> PhoneNumber:
+    def step() -> PhoneNumber:
+        if PhoneNumber.objects.holder_id(number) not in (None, user.pk):
+            raise PhoneTaken(reason="bound by another user")
+        phone = PhoneNumber.objects.of(user) or PhoneNumber(user=user)
+        previous = phone.number if phone.pk else None
+        phone.number, phone.source, phone.verified_at = number, source, timezone.now()
+        phone.save()
+        transactions.send_after_commit(phone_bound, user=user, phone=phone, previous=previous)
+        return phone
+
+    # Two users may both find the number free: then the constraint refuses one, who looks again.
+    return transactions.run(step)

@@ -1,0 +1,101 @@
+"""What becomes of a session after the sign-in: checked, refreshed, ended."""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils import timezone
+
+from wxauth import backends, session_keys, tokens, transactions
+from wxauth.conf import HostUser, conf
+from wxauth.exceptions import TokenInvalid
+from wxauth.models import LoginSession
+from wxauth.signals import user_logged_out
+from wxauth.tokens import AccessToken, SessionToken, TokenPair
+
+logger = logging.getLogger("wxauth.sessions")
+
+
+def check_token(*, access: str | bytes) -> AccessToken:
+    """
+    Return the token, with its ``login_session`` and that session's user loaded. One query.
+
+    Raise ``TokenInvalid`` unless it is an access token of ours whose session is open and whose
+    user may come in: a logout, a ban and a deletion bite with the next request.
+    """
+    token = tokens.read_access(access)
+    token.login_session = _open_session(token)
+    return token
+
+
+def refresh(*, refresh_token: str) -> TokenPair:
+    """
+    Return the next pair of tokens. One SELECT and one UPDATE.
+
+    Of parallel calls with one token exactly one rotates; the others get the same new pair for
+    ``WXAUTH_REFRESH_GRACE``. An older token that turns up after that has been stolen, or its
+    thief has been here first: the session is revoked. Raise ``TokenInvalid``.
+    """
+    token = tokens.read_refresh(refresh_token)
+    session = _open_session(token)
+    now = timezone.now()
+    if session.generation == token.generation:
+        expires_at = tokens.session_end(now)
+        if LoginSession.objects.rotate(
+            session.id, token.generation, rotated_at=now, expires_at=expires_at
+        ):
+            session.generation += 1
+            session.rotated_at, session.expires_at = now, expires_at
+            return tokens.issue(session)
+        session = _open_session(token)
+    if session.is_fresh_loser(token.generation, now=now, grace=conf.refresh_grace):
+        return tokens.issue(session)
+    if session.generation > token.generation:
+        logger.warning("an old refresh token was used again: session %s is revoked", session.id)
+        logout(session=session)
+    raise TokenInvalid(reason="not the refresh token of this moment")
+
+
+def logout(*, session: LoginSession) -> None:
+    """End this session. Ending it twice is the same as once."""
+    _end([session], user=session.user)
+
+
+def logout_everywhere(*, user: HostUser) -> None:
+    """End all sessions of this user."""
+    _end(list(LoginSession.objects.open_of(user, now=timezone.now())), user=user)
+
+
+def end_sessions(*, sessions: Iterable[LoginSession]) -> int:
+    """
+    End these sessions, whoever they belong to, and return how many of them were not ended before.
+
+    One transaction and one signal per user. Load the sessions with their users.
+    """
+    by_user: dict[Any, list[LoginSession]] = {}
+    for session in sessions:
+        by_user.setdefault(session.user_id, []).append(session)
+    return sum(_end(owned, user=owned[0].user) for owned in by_user.values())
+
+
+def _end(sessions: list[LoginSession], *, user: HostUser) -> int:
+    sids = [session.id for session in sessions]
+
+    def step() -> int:
+        ended = LoginSession.objects.revoke(sids, now=timezone.now())
+        if ended:
+            transactions.send_after_commit(user_logged_out, user=user, sessions=sids)
+        return ended
+
+    ended = transactions.run(step)
+    session_keys.forget(sids)
+    return ended
+
+
+def _open_session(token: SessionToken) -> LoginSession:
+    session = LoginSession.objects.find(token.sid)
+    if session is None or not session.is_open(timezone.now()):
+        raise TokenInvalid(reason="the session is over")
+    if not backends.may_enter(session.user):
+        raise TokenInvalid(reason="the user may not come in")
+    return session

@@ -1,0 +1,14 @@
+"""The addresses of the example project."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from example_project import views
+
+urlpatterns = [
+    path("", views.page, name="page"),
+    path("readme", views.readme, name="readme"),
+    path("sample/orders", views.orders, name="orders"),
+    path("admin/", admin.site.urls),
+    path("api/", include("wxauth.api.urls")),
+]

@@ -1,0 +1,82 @@
+"""The page that plays the phone, and a view such as the host project has of its own."""
+
+import json
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from rest_framework.decorators import api_view, authentication_classes, permission_classes
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from wxauth.api.permissions import HasBoundPhone
+from wxauth.authentication import WechatJWTAuthentication
+from wxauth.conf import AppKind, conf
+
+READMES = {"en": "README.md", "zh": "README.zh-CN.md"}
+
+
+@never_cache
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    """Show the page. It may load what lies on this site, and talk to it and to the simulator."""
+    apps = [
+        {"alias": app.alias, "app_id": app.app_id}
+        for app in conf.apps.values()
+        if app.kind is AppKind.MINI_PROGRAM
+    ]
+    simulator = simulator_origin(conf.api_base_url)
+    response = render(
+        request,
+        "example_project/page.html",
+        {"apps": json.dumps(apps), "simulator": simulator},
+    )
+    partners = f"'self' {simulator}".strip()
+    response["Content-Security-Policy"] = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"connect-src {partners}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return response
+
+
+def simulator_origin(base_url: str) -> str:
+    """
+    Return the origin that may be a simulator, or "" for WeChat's own hosts.
+
+    Whether one answers there is for the page to find out.
+    """
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if host == "weixin.qq.com" or host.endswith(".weixin.qq.com"):
+        return ""
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+@require_safe
+def readme(request: HttpRequest) -> HttpResponse:
+    """Show the project's README as it is written, in the language of ``?lang=``."""
+    path = settings.BASE_DIR / READMES.get(request.GET.get("lang", ""), READMES["en"])
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise Http404("This site came without its README.") from None
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+@api_view(["GET"])
+@authentication_classes([WechatJWTAuthentication])
+@permission_classes([HasBoundPhone])
+def orders(request: Request) -> Response:
+    """What a shop might show: for people who have signed in and bound a phone."""
+    return Response(
+        {
+            "uid": str(request.user.pk),
+            "orders": [
+                {"number": "2048-01", "item": "Longjing tea, 100 g", "amount": "68.00"},
+                {"number": "2048-02", "item": "Porcelain cup", "amount": "129.00"},
+            ],
+        }
+    )

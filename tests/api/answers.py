@@ -1,0 +1,64 @@
+"""What each failure of the API looks like, whatever went wrong."""
+
+import json
+from typing import Any
+
+from django.contrib.auth import get_user_model
+
+from wxauth import models
+
+ACTIONS = {
+    "authorize",
+    "choose",
+    "fix_request",
+    "login_again",
+    "open_full_service",
+    "press_phone_button",
+    "register",
+    "retry",
+    "stop",
+    "wait",
+}
+COMMON = {"code", "detail", "action"}
+FURTHER = {"fields", "errcode", "rid", "ticket", "choices"}
+
+
+def check_error(response: Any, status: int | None = None, code: str | None = None) -> Any:
+    """Assert that this is one of our failures, with our body and nothing else; return the body."""
+    where = f"{response.status_code} {response.content[:300]!r}"
+    assert 400 <= response.status_code < 600, where
+    if status is not None:
+        assert response.status_code == status, where
+    assert response["Content-Type"] == "application/json", where
+    assert "no-store" in response["Cache-Control"], where
+    assert "Accept-Language" in response["Vary"], where
+    assert response["Content-Language"], where
+    assert (response.status_code == 401) == response.has_header("WWW-Authenticate"), where
+    body = json.loads(response.content.decode("utf-8"))
+    assert COMMON <= set(body) <= COMMON | FURTHER, where
+    assert body["detail"], where
+    assert body["action"] in ACTIONS, where
+    if code is not None:
+        assert body["code"] == code, where
+    return body
+
+
+def check_refusal(response: Any, status: int | None = None, code: str | None = None) -> Any:
+    """Assert that this is a failure, and the client's; return its body."""
+    body = check_error(response, status, code)
+    assert response.status_code < 500, response.content
+    return body
+
+
+def row_counts() -> dict[str, int]:
+    """Return how many rows each table has that a request could write to."""
+    tables = [
+        get_user_model(),
+        models.LoginSession,
+        models.PhoneNumber,
+        models.Referral,
+        models.WechatIdentity,
+        models.WechatProfile,
+        models.WechatUnion,
+    ]
+    return {table.__name__: table._default_manager.count() for table in tables}

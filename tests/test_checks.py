@@ -1,0 +1,299 @@
+"""What ``manage.py check`` says: each id where something is wrong, nothing where all is well."""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from django.core import checks as django_checks
+from django.core.management import call_command
+from django.db import DatabaseError, connections
+
+from wxauth import checks
+from wxauth.backends import WechatBackend
+
+pytestmark = pytest.mark.static
+
+LOCMEM = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+DUMMY = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+FILES = {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": "unused"}
+REDIS = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
+SECRET = "a-secret-that-no-message-may-show"
+APP = {"app_id": "wx0", "app_secret": SECRET}
+LONG = "k" * 64
+
+
+class HostBackend(WechatBackend):
+    """A host's own."""
+
+
+def load_apps():
+    return {"default": APP}
+
+
+def load_twins():
+    return {"one": APP, "two": APP}
+
+
+def load_nonsense():
+    return [SECRET]
+
+
+def load_from_missing_table():
+    raise DatabaseError(f"no such table, and {SECRET}")
+
+
+def create_nothing():
+    """Stands for a callable."""
+
+
+HERE = __name__
+NOT_CALLABLE = f"{HERE}.SECRET"
+WRONG = {
+    "no credentials": ("E001", {"WXAUTH_APPS": {}}),
+    "apps is none": ("E001", {"WXAUTH_APPS": None}),
+    "id without secret": ("E002", {"WXAUTH_APPS": {}, "WXAUTH_APP_ID": "wx0"}),
+    "secret without id": ("E002", {"WXAUTH_APPS": {}, "WXAUTH_APP_SECRET": SECRET}),
+    "unknown kind": ("E002", {"WXAUTH_APPS": {"a": {**APP, "kind": "mini_programme"}}}),
+    "kind is a list": ("E002", {"WXAUTH_APPS": {"a": {**APP, "kind": [1]}}}),
+    "unknown key": ("E002", {"WXAUTH_APPS": {"a": {**APP, "appid": "wx0"}}}),
+    "key is no text": ("E002", {"WXAUTH_APPS": {"a": {**APP, 1: 2}}}),
+    "flat apps": ("E002", {"WXAUTH_APPS": APP}),
+    "apps is a list": ("E002", {"WXAUTH_APPS": [APP]}),
+    "entry is none": ("E002", {"WXAUTH_APPS": {"a": None}}),
+    "id is a number": ("E002", {"WXAUTH_APPS": {"a": {**APP, "app_id": 5}}}),
+    "scope is a number": ("E002", {"WXAUTH_APPS": {"a": {**APP, "union_scope": 5}}}),
+    "alias is a number": ("E002", {"WXAUTH_APPS": {5: APP}}),
+    "function returns nonsense": ("E002", {"WXAUTH_APPS": f"{HERE}.load_nonsense"}),
+    "path of nothing": ("E003", {"WXAUTH_APPS": f"{HERE}.nothing"}),
+    "path is no path": ("E003", {"WXAUTH_APPS": "{}"}),
+    "path of a text": ("E003", {"WXAUTH_APPS": NOT_CALLABLE}),
+    "app_id twice": ("E004", {"WXAUTH_APPS": {"a": APP, "b": {**APP, "kind": "website"}}}),
+    "app_id twice by function": ("E004", {"WXAUTH_APPS": f"{HERE}.load_twins"}),
+    "function raises": ("W006", {"WXAUTH_APPS": f"{HERE}.load_from_missing_table"}),
+    "url without scheme": ("E005", {"WXAUTH_API_BASE_URL": "api.weixin.qq.com"}),
+    "url without host": ("E005", {"WXAUTH_API_BASE_URL": "https://"}),
+    "url with bad port": ("E005", {"WXAUTH_API_BASE_URL": "https://example.com:port"}),
+    "url with bad address": ("E005", {"WXAUTH_API_BASE_URL": "https://[::1"}),
+    "url of a file": ("E005", {"WXAUTH_API_BASE_URL": "file://host/x"}),
+    "url is none": ("E005", {"WXAUTH_API_BASE_URL": None}),
+    "plain http": ("E006", {"WXAUTH_API_BASE_URL": f"http://me:{SECRET}@proxy.example.com"}),
+    "simulator": ("W002", {"WXAUTH_API_BASE_URL": "http://127.0.0.1:8001"}),
+    "simulator by name": ("W002", {"WXAUTH_API_BASE_URL": "http://localhost:8001/"}),
+    "simulator on ipv6": ("W002", {"WXAUTH_API_BASE_URL": "http://[::1]:8001"}),
+    "unknown cache": ("E007", {"WXAUTH_CACHE": "nowhere"}),
+    "cache is none": ("E007", {"WXAUTH_CACHE": None}),
+    "cache of no class": ("E007", {"CACHES": {"default": {"BACKEND": "no.such.Cache"}}}),
+    "cache keeps nothing": ("E008", {"CACHES": {"default": DUMMY}}),
+    "cache keeps nothing, debug": ("E008", {"CACHES": {"default": DUMMY}, "DEBUG": True}),
+    "cache of one process": ("W003", {"CACHES": {"default": LOCMEM}}),
+    "other cache of one process": (
+        "W003",
+        {"CACHES": {"default": FILES, "other": LOCMEM}, "WXAUTH_CACHE": "other"},
+    ),
+    "no backend of ours": (
+        "W001",
+        {"AUTHENTICATION_BACKENDS": ["django.contrib.auth.backends.ModelBackend"]},
+    ),
+    "no backend at all": ("W001", {"AUTHENTICATION_BACKENDS": []}),
+    "short key": ("W004", {"SECRET_KEY": "short" + "x" * 26}),
+    "short signing key": ("W004", {"SIMPLE_JWT": {"SIGNING_KEY": "x" * 31}}),
+    "empty signing key": ("W004", {"SIMPLE_JWT": {"SIGNING_KEY": ""}}),
+    "key too short for HS512": (
+        "W004",
+        {"SIMPLE_JWT": {"SIGNING_KEY": "x" * 63, "ALGORITHM": "HS512"}},
+    ),
+    "key of startproject": ("W005", {"SECRET_KEY": "django-insecure-" + LONG}),
+    "rates is a number": ("E009", {"WXAUTH_THROTTLE_RATES": 60}),
+    "rates is none": ("E009", {"WXAUTH_THROTTLE_RATES": None}),
+    "rate is a number": ("E009", {"WXAUTH_THROTTLE_RATES": {"address": 60}}),
+    "rate without period": ("E009", {"WXAUTH_THROTTLE_RATES": {"address": "60"}}),
+    "rate of empty period": ("E009", {"WXAUTH_THROTTLE_RATES": {"address": "60/"}}),
+    "rate of unknown period": ("E009", {"WXAUTH_THROTTLE_RATES": {"person": "60/week"}}),
+    "rate in words": ("E009", {"WXAUTH_THROTTLE_RATES": {"person": "sixty/min"}}),
+    "rate of zero": ("E009", {"WXAUTH_THROTTLE_RATES": {"person": "0/min"}}),
+    "rate below zero": ("E009", {"WXAUTH_THROTTLE_RATES": {"person": "-1/min"}}),
+    "rate of unknown scope": ("E009", {"WXAUTH_THROTTLE_RATES": {"ip": "60/min"}}),
+    "create_user is not there": ("E010", {"WXAUTH_CREATE_USER": f"{HERE}.nothing"}),
+    "create_user is no path": ("E010", {"WXAUTH_CREATE_USER": "nothing"}),
+    "create_user is none": ("E010", {"WXAUTH_CREATE_USER": None}),
+    "create_user is a text": ("E010", {"WXAUTH_CREATE_USER": NOT_CALLABLE}),
+    "ttl in seconds": ("E011", {"WXAUTH_SESSION_KEY_TTL": 7200}),
+    "ttl of zero": ("E011", {"WXAUTH_SESSION_KEY_TTL": timedelta(0)}),
+    "grace is none": ("E011", {"WXAUTH_REFRESH_GRACE": None}),
+    "grace below zero": ("E011", {"WXAUTH_REFRESH_GRACE": timedelta(seconds=-1)}),
+    "access lifetime in seconds": ("E011", {"SIMPLE_JWT": {"ACCESS_TOKEN_LIFETIME": 300}}),
+    "refresh lifetime of zero": (
+        "E011",
+        {"SIMPLE_JWT": {"REFRESH_TOKEN_LIFETIME": timedelta(0)}},
+    ),
+    "jwt is a list": ("E011", {"SIMPLE_JWT": []}),
+    "jwt is none": ("E011", {"SIMPLE_JWT": None}),
+    "one timeout": ("E012", {"WXAUTH_TIMEOUTS": 5}),
+    "three timeouts": ("E012", {"WXAUTH_TIMEOUTS": (1, 2, 3)}),
+    "timeout of zero": ("E012", {"WXAUTH_TIMEOUTS": (0, 5)}),
+    "timeout below zero": ("E012", {"WXAUTH_TIMEOUTS": (3, -5)}),
+    "timeout of ever": ("E012", {"WXAUTH_TIMEOUTS": (3, float("inf"))}),
+    "timeout is no number": ("E012", {"WXAUTH_TIMEOUTS": (3, float("nan"))}),
+    "timeout is none": ("E012", {"WXAUTH_TIMEOUTS": (3, None)}),
+    "timeout in words": ("E012", {"WXAUTH_TIMEOUTS": ("three", 5)}),
+    "bare encryption key": ("E013", {"WXAUTH_ENCRYPTION_KEYS": SECRET}),
+    "empty encryption key": ("E013", {"WXAUTH_ENCRYPTION_KEYS": [LONG, ""]}),
+    "encryption key of bytes": ("E013", {"WXAUTH_ENCRYPTION_KEYS": [LONG.encode()]}),
+    "encryption keys is a number": ("E013", {"WXAUTH_ENCRYPTION_KEYS": 5}),
+}
+RIGHT = {
+    "one app": {"WXAUTH_APPS": None, "WXAUTH_APP_ID": "wx0", "WXAUTH_APP_SECRET": SECRET},
+    "apps by function": {"WXAUTH_APPS": f"{HERE}.load_apps"},
+    "apps of each kind": {
+        "WXAUTH_APPS": {
+            kind: {"kind": kind, "app_id": kind, "app_secret": SECRET, "union_scope": None}
+            for kind in ("mini_program", "official_account", "website", "mobile")
+        }
+    },
+    "https proxy": {"WXAUTH_API_BASE_URL": "https://proxy.example.com:8443/wechat/"},
+    "simulator, debug": {"WXAUTH_API_BASE_URL": "http://127.0.0.1:8001", "DEBUG": True},
+    "cache of one process, debug": {"CACHES": {"default": LOCMEM}, "DEBUG": True},
+    "redis that is down": {"CACHES": {"default": LOCMEM, "r": REDIS}, "WXAUTH_CACHE": "r"},
+    "backend of the host": {"AUTHENTICATION_BACKENDS": [f"{HERE}.HostBackend"]},
+    "key of startproject, debug": {"SECRET_KEY": "django-insecure-" + LONG, "DEBUG": True},
+    "key of startproject, own signing key": {
+        "SECRET_KEY": "django-insecure-" + LONG,
+        "SIMPLE_JWT": {"SIGNING_KEY": LONG},
+    },
+    "private key": {"SIMPLE_JWT": {"ALGORITHM": "RS256", "SIGNING_KEY": "pem"}},
+    "rates in all periods": {"WXAUTH_THROTTLE_RATES": {"address": "5/s", "person": "9/day"}},
+    "no rates": {"WXAUTH_THROTTLE_RATES": {"address": None, "person": None}},
+    "create_user of the host": {"WXAUTH_CREATE_USER": f"{HERE}.create_nothing"},
+    "durations": {
+        "WXAUTH_SESSION_KEY_TTL": timedelta(minutes=5),
+        "WXAUTH_REFRESH_GRACE": timedelta(seconds=1),
+        "WXAUTH_TIMEOUTS": [0.5, 10],
+    },
+    "encryption keys": {"WXAUTH_ENCRYPTION_KEYS": (LONG,)},
+}
+
+
+@pytest.fixture
+def found(settings):
+    """Return a function that sets these settings and returns what all of our checks say."""
+    settings.CACHES = {"default": FILES}
+
+    def found(**values):
+        for name, value in values.items():
+            setattr(settings, name, value)
+        return django_checks.run_checks(tags=[checks.TAG])
+
+    return found
+
+
+def test_nothing_is_said_of_the_usual_settings(found):
+    assert found() == []
+
+
+@pytest.mark.parametrize(("id", "values"), WRONG.values(), ids=WRONG)
+def test_wrong_setting_is_said_once_with_a_hint_and_no_secret(found, id, values):
+    (message,) = found(**values)
+
+    assert message.id == f"wxauth.{id}"
+    assert message.is_serious() == id.startswith("E")
+    assert message.hint
+    assert SECRET not in str(message)
+    assert LONG not in str(message)
+
+
+@pytest.mark.parametrize("values", RIGHT.values(), ids=RIGHT)
+def test_right_setting_is_not_complained_about(found, values):
+    assert found(**values) == []
+
+
+def test_all_settings_broken_at_once_are_each_reported(found):
+    messages = found(
+        WXAUTH_APPS="nothing",
+        WXAUTH_API_BASE_URL=5,
+        WXAUTH_CACHE={},
+        AUTHENTICATION_BACKENDS=[],
+        SECRET_KEY="short",
+        SIMPLE_JWT=[],
+        WXAUTH_THROTTLE_RATES=5,
+        WXAUTH_CREATE_USER=5,
+        WXAUTH_SESSION_KEY_TTL=object(),
+        WXAUTH_TIMEOUTS=object(),
+        WXAUTH_ENCRYPTION_KEYS=object(),
+    )
+
+    assert sorted({message.id.removeprefix("wxauth.") for message in messages}) == [
+        "E003", "E005", "E007", "E009", "E010", "E011", "E012", "E013", "W001",
+    ]  # fmt: skip
+
+
+def test_foreign_backend_that_is_missing_is_left_to_django(found):
+    assert found(AUTHENTICATION_BACKENDS=["no.such.Backend"]) == []
+
+
+def test_twins_are_named_by_their_aliases(found):
+    (message,) = found(WXAUTH_APPS={"mall": APP, "cafe": APP, "other": {**APP, "app_id": "wx1"}})
+
+    assert "'mall', 'cafe'" in message.msg
+
+
+def test_each_duration_has_its_own_message(found):
+    messages = found(WXAUTH_SESSION_KEY_TTL=0, WXAUTH_REFRESH_GRACE=0)
+
+    assert [message.msg.split()[0] for message in messages] == [
+        "WXAUTH_SESSION_KEY_TTL",
+        "WXAUTH_REFRESH_GRACE",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("vendor", "options", "ids"),
+    [
+        ("mysql", {"charset": "utf8"}, ["wxauth.W007"]),
+        ("mysql", {"charset": "utf8mb4"}, []),
+        ("mysql", {}, []),
+        ("postgresql", {"charset": "utf8"}, []),
+    ],
+)
+def test_mysql_without_utf8mb4_cannot_keep_emoji(monkeypatch, vendor, options, ids):
+    connection = connections["default"]
+    monkeypatch.setattr(connection, "vendor", vendor)
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
+
+    assert [message.id for message in checks.check_charset(None, databases=["default"])] == ids
+    assert checks.check_charset(None) == []
+
+
+# As a developer sees it
+
+
+@pytest.fixture
+def fresh_project(tmp_path):
+    """Return a function that runs ``manage.py`` of what ``startproject`` makes, with our app."""
+    call_command("startproject", "fresh", tmp_path)
+    with (tmp_path / "fresh" / "settings.py").open("a") as file:
+        file.write('\nINSTALLED_APPS += ["rest_framework", "wxauth"]\n')
+
+    def manage(*arguments):
+        environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=tmp_path,
+            env={**environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            capture_output=True,
+            text=True,
+        )
+
+    return manage
+
+
+def test_fresh_project_is_told_what_to_set(fresh_project):
+    done = fresh_project("check")
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "(wxauth.E001) No WeChat app is configured." in done.stderr
+    assert "HINT: Set WXAUTH_APP_ID and WXAUTH_APP_SECRET" in done.stderr
+    assert "(wxauth.W001) AUTHENTICATION_BACKENDS has no WeChat backend." in done.stderr
+    assert "2 issues" in done.stderr

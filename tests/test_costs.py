@@ -1,0 +1,278 @@
+"""What each route costs: SQL statements, cache calls, calls to WeChat. Counted, not timed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.phone import Phone
+from wxauth.conf import WechatApp
+from wxauth.models import Referral, WechatProfile, WechatUnion
+from wxauth.simulator import WechatSimulator
+
+pytestmark = pytest.mark.django_db
+
+# Their number is the number of blocks, and a test adds one of its own.
+TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK")
+EXCHANGE, PHONE_NUMBER = "/sns/jscode2session", "/wxa/business/getuserphonenumber"
+
+
+class RecordingCache(LocMemCache):
+    """A cache that keeps a list of what it is asked, as (method, first part of the key)."""
+
+    calls: list[tuple[str, str]]
+
+    def __init__(self, name: str, params: dict[str, Any]) -> None:
+        super().__init__(name, params)
+        self.calls = []
+
+    def _record(self, method: str, key: str) -> None:
+        self.calls.append((method, ":".join(key.split(":")[:2])))
+
+    def get(self, key: str, *args: Any, **kwargs: Any) -> Any:
+        self._record("get", key)
+        return super().get(key, *args, **kwargs)
+
+    def set(self, key: str, *args: Any, **kwargs: Any) -> None:
+        self._record("set", key)
+        super().set(key, *args, **kwargs)
+
+    def add(self, key: str, *args: Any, **kwargs: Any) -> bool:
+        self._record("add", key)
+        return super().add(key, *args, **kwargs)
+
+    def incr(self, key: str, *args: Any, **kwargs: Any) -> int:
+        self._record("incr", key)
+        return super().incr(key, *args, **kwargs)
+
+    def touch(self, key: str, *args: Any, **kwargs: Any) -> bool:
+        self._record("touch", key)
+        return super().touch(key, *args, **kwargs)
+
+    def has_key(self, key: str, *args: Any, **kwargs: Any) -> bool:
+        self._record("has_key", key)
+        return super().has_key(key, *args, **kwargs)
+
+    def delete(self, key: str, *args: Any, **kwargs: Any) -> bool:
+        self._record("delete", key)
+        return super().delete(key, *args, **kwargs)
+
+
+@dataclass
+class Costs:
+    """What was counted: SQL by its first word, cache calls, paths at WeChat."""
+
+    sql: list[str] = field(default_factory=list)
+    cache: list[tuple[str, str]] = field(default_factory=list)
+    wechat: list[str] = field(default_factory=list)
+
+    @property
+    def verbs(self) -> list[str]:
+        return [statement.split()[0].upper() for statement in self.sql]
+
+    @property
+    def beside_rate_limit(self) -> list[tuple[str, str]]:
+        return [call for call in self.cache if call[1] != "wxauth:throttle"]
+
+
+Counter = Callable[[], Any]
+
+
+@pytest.fixture(autouse=True)
+def _recording_cache(settings: Any) -> None:
+    settings.CACHES = {"default": {"BACKEND": f"{__name__}.RecordingCache"}}
+
+
+@pytest.fixture
+def counted(wechat_simulator: WechatSimulator) -> Counter:
+    """Return a context that counts what happens in it."""
+
+    @contextmanager
+    def counted() -> Iterator[Costs]:
+        costs = Costs()
+        cache: Any = caches["default"]
+        calls_before, requests_before = len(cache.calls), len(wechat_simulator.requests)
+        with CaptureQueriesContext(connection) as captured:
+            yield costs
+        statements = [query["sql"].strip() for query in captured.captured_queries]
+        costs.sql += [sql for sql in statements if not sql.upper().startswith(TRANSACTION)]
+        costs.cache += cache.calls[calls_before:]
+        costs.wechat += [call.path for call in wechat_simulator.requests[requests_before:]]
+
+    return counted
+
+
+@pytest.fixture
+def phone(wechat_simulator: WechatSimulator, app: WechatApp) -> Phone:
+    return Phone(wechat_simulator, "alice", app)
+
+
+@pytest.fixture
+def member(phone: Phone) -> Phone:
+    """A person who has an account, and nothing else in the cache than from registering."""
+    assert phone.sign_in().status_code == 201
+    return phone
+
+
+@pytest.mark.parametrize("route", ["login", "register_simple", "authorize"])
+def test_known_person_signs_in_by_three_statements(
+    member: Phone, counted: Counter, route: str
+) -> None:
+    with counted() as costs:
+        assert member.sign_in(route).status_code == 200
+    assert costs.verbs == ["SELECT", "UPDATE", "INSERT"]
+    assert costs.wechat == [EXCHANGE]
+    assert costs.beside_rate_limit == [("set", "wxauth:session_key")]
+
+
+def test_rate_limits_of_a_sign_in_are_one_count_each(member: Phone, counted: Counter) -> None:
+    member.sign_in("login")
+    with counted() as costs:
+        member.sign_in("login")
+    counts = [method for method, name in costs.cache if name == "wxauth:throttle"]
+    assert counts == ["add", "incr", "add", "incr"], "by address and by person"
+
+
+@pytest.mark.parametrize("route", ["register_simple", "register_complex", "authorize"])
+def test_first_registration_is_at_most_ten_statements(
+    phone: Phone, counted: Counter, make_user: Callable[..., Any], route: str
+) -> None:
+    inviter = make_user()
+    body: dict[str, Any] = {"referrer": str(inviter.pk)}
+    if route == "register_complex":
+        phone.simulator.user(phone.name).nickname = "Zoé"
+        body["code"] = phone.code()
+        body |= phone.open_data()
+    with counted() as costs:
+        response = phone.sign_in(route, **body)
+    assert response.status_code == 201, response.content
+    # Is the openid known, is the unionid; union, user, identity, profile, referral, session.
+    assert sorted(costs.verbs) == ["INSERT"] * 6 + ["SELECT"] * 3
+    assert costs.wechat == [EXCHANGE]
+    used_once = [("add", "wxauth:open_data")] if route == "register_complex" else []
+    assert costs.beside_rate_limit == [*used_once, ("set", "wxauth:session_key")]
+    assert WechatUnion.objects.exists()
+    assert WechatProfile.objects.get().nickname == ("Zoé" if used_once else "")
+    assert Referral.objects.get().referrer == inviter
+
+
+def test_unknown_person_costs_two_looks_and_a_ticket(phone: Phone, counted: Counter) -> None:
+    with counted() as costs:
+        assert phone.sign_in("login").status_code == 404
+    assert costs.verbs == ["SELECT", "SELECT"]
+    assert costs.wechat == [EXCHANGE]
+    assert costs.beside_rate_limit == [("set", "wxauth:ticket")]
+
+
+def test_registration_by_ticket_asks_wechat_nothing(phone: Phone, counted: Counter) -> None:
+    ticket = phone.ticket()
+    with counted() as costs:
+        assert phone.sign_in("register_simple", ticket=ticket).status_code == 201
+    assert sorted(costs.verbs) == ["INSERT"] * 5 + ["SELECT"] * 2
+    assert costs.wechat == []
+    assert [method for method, _ in costs.beside_rate_limit] == ["get", "delete", "set"]
+
+
+def test_known_unionid_in_another_app_costs_four_statements(
+    member: Phone, counted: Counter, other_app: WechatApp
+) -> None:
+    there = Phone(member.simulator, member.name, other_app)
+    with counted() as costs:
+        assert there.sign_in("login").status_code == 200
+    assert costs.verbs == ["SELECT", "SELECT", "INSERT", "INSERT"]
+
+
+def test_token_check_is_one_statement_and_no_cache_call(member: Phone, counted: Counter) -> None:
+    with counted() as costs:
+        response = member.post("check_token", {"token": member.tokens["access"]})
+        assert response.status_code == 200
+    assert costs.verbs == ["SELECT"]
+    assert costs.cache == []
+    assert costs.wechat == []
+
+
+def test_refused_token_costs_nothing(member: Phone, counted: Counter) -> None:
+    with counted() as costs:
+        assert member.post("check_token", {"token": "x.y.z"}).status_code == 401
+    assert (costs.sql, costs.cache, costs.wechat) == ([], [], [])
+
+
+def test_view_of_the_host_is_guarded_by_one_statement(member: Phone, counted: Counter) -> None:
+    with counted() as costs:
+        assert member.client.get("/orders/").status_code == 200
+    assert costs.verbs == ["SELECT"]
+    assert costs.cache == []
+
+
+def test_refresh_is_one_look_and_one_swap(member: Phone, counted: Counter) -> None:
+    with counted() as costs:
+        response = member.post("refresh_token", {"refresh": member.tokens["refresh"]})
+        assert response.status_code == 200
+    assert costs.verbs == ["SELECT", "UPDATE"]
+    assert costs.beside_rate_limit == []
+    assert costs.wechat == []
+
+
+def test_repeated_refresh_within_the_grace_is_one_look(member: Phone, counted: Counter) -> None:
+    body = {"refresh": member.tokens["refresh"]}
+    assert member.post("refresh_token", body).status_code == 200
+    with counted() as costs:
+        assert member.post("refresh_token", body).status_code == 200
+    assert costs.verbs == ["SELECT"]
+
+
+def test_logout_is_one_look_and_one_update(member: Phone, counted: Counter) -> None:
+    with counted() as costs:
+        assert member.post("logout").status_code == 204
+    assert costs.verbs == ["SELECT", "UPDATE"]
+    assert costs.cache == [("delete", "wxauth:session_key")]
+
+
+def test_logout_of_all_is_one_look_more(member: Phone, counted: Counter) -> None:
+    for _ in range(5):
+        member.sign_in("login")
+    with counted() as costs:
+        assert member.post("logout", {"all": True}).status_code == 204
+    assert costs.verbs == ["SELECT", "SELECT", "UPDATE"]
+    assert len(costs.cache) == 6
+
+
+def test_me_is_five_looks(member: Phone, counted: Counter) -> None:
+    with counted() as costs:
+        assert member.client.get("/api/me").status_code == 200
+    assert costs.verbs == ["SELECT"] * 5, "session, profile, phone, identities, referral"
+    assert costs.cache == []
+
+
+def test_first_phone_bind_fetches_the_token_too(member: Phone, counted: Counter) -> None:
+    with counted() as costs:
+        assert member.bind_phone().status_code == 200
+    assert costs.verbs == ["SELECT"] * 4 + ["INSERT"]
+    assert costs.wechat == ["/cgi-bin/stable_token", PHONE_NUMBER]
+
+
+def test_later_phone_bind_is_one_call_to_wechat(member: Phone, counted: Counter) -> None:
+    assert member.bind_phone().status_code == 200
+    member.simulator.user(member.name).phone_number = "17400000001"
+    with counted() as costs:
+        assert member.bind_phone().status_code == 200
+    # Session with user, identity, whose number it is, the user's own number.
+    assert costs.verbs == ["SELECT"] * 4 + ["UPDATE"]
+    assert costs.wechat == [PHONE_NUMBER]
+    assert costs.beside_rate_limit == [("get", "wxauth:access_token")]
+
+
+def test_phone_bind_by_data_asks_wechat_nothing(member: Phone, counted: Counter) -> None:
+    data = member.phone_button()
+    with counted() as costs:
+        body = {name: data[name] for name in ("encryptedData", "iv")}
+        assert member.post("bind_phone", body).status_code == 200
+    assert costs.verbs == ["SELECT"] * 4 + ["INSERT"]
+    assert costs.wechat == []
+    assert costs.beside_rate_limit == [("get", "wxauth:session_key"), ("add", "wxauth:open_data")]

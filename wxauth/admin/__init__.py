@@ -1,0 +1,32 @@
+"""
+The admin. Its lists show no secret and no whole phone number, and search by exact ids.
+
+A host project takes the inlines for the admin of its own user model from here.
+"""
+
+from wxauth.admin.identities import WechatIdentityAdmin, WechatUnionAdmin
+from wxauth.admin.inlines import (
+    WXAUTH_INLINES,
+    LoginSessionInline,
+    PhoneNumberInline,
+    ReferralInline,
+    WechatIdentityInline,
+    WechatProfileInline,
+)
+from wxauth.admin.people import PhoneNumberAdmin, ReferralAdmin, WechatProfileAdmin
+from wxauth.admin.sessions import LoginSessionAdmin
+
+__all__ = [
+    "WXAUTH_INLINES",
+    "LoginSessionAdmin",
+    "LoginSessionInline",
+    "PhoneNumberAdmin",
+    "PhoneNumberInline",
+    "ReferralAdmin",
+    "ReferralInline",
+    "WechatIdentityAdmin",
+    "WechatIdentityInline",
+    "WechatProfileAdmin",
+    "WechatProfileInline",
+    "WechatUnionAdmin",
+]

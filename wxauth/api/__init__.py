@@ -1,0 +1,1 @@
+"""The native JSON API: ``include("wxauth.api.urls")``."""

@@ -169,7 +169,7 @@ class WechatError(WxauthError):
     code = "wechat_error"
     status = 502
     detail = gettext_noop("WeChat refused the request.")
-    action = "retry"
+    action = "login_again"
 
 
 class WechatCodeInvalid(WechatError):

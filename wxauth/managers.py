@@ -14,6 +14,7 @@ from wxauth.conf import HostUser
 
 if TYPE_CHECKING:
     from wxauth.models import (
+        AuditEvent,
         LoginSession,
         PhoneNumber,
         Referral,
@@ -120,3 +121,19 @@ class LoginSessionManager(models.Manager["LoginSession"]):
     def open_of(self, user: HostUser, *, now: datetime) -> QuerySet[LoginSession]:
         """Return the user's sessions that have been neither revoked nor expired."""
         return self.filter(user=user, revoked_at__isnull=True, expires_at__gt=now)
+
+
+class AuditEventManager(models.Manager["AuditEvent"]):
+    def record(
+        self, kind: str, *, user: HostUser | None, actor: HostUser | None = None, **fields: Any
+    ) -> AuditEvent:
+        """Add one row. ``actor`` is who did it, when it is not ``user``."""
+        doer = actor if actor is not None else user
+        return self.create(
+            kind=kind,
+            user=user,
+            user_key="" if user is None else str(user.pk),
+            actor=doer,
+            actor_key="" if doer is None else str(doer.pk),
+            **fields,
+        )

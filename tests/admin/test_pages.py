@@ -379,6 +379,14 @@ def test_user_page_with_many_rows_costs_as_many_queries_as_with_one(
     assert len(many) == len(few) <= 9
 
 
+def test_user_page_names_the_holder_of_a_unionid_in_conflict(boss, make_person):
+    person = make_person(conflict=True)
+
+    page = boss.get(page_url(person.user, site="with_users")).content.decode()
+
+    assert f">uid {person.holder.pk}</a>" in page
+
+
 def test_user_page_shows_the_latest_sessions_only(boss, make_person):
     person = make_person()
     for hours in range(1, LATEST + 5):

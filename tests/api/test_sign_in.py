@@ -369,3 +369,10 @@ def test_session_lives_as_long_as_its_refresh_token(phone: Phone, settings: Any)
     assert session.expires_at - session.created_at == timedelta(days=3)
     assert session.app == "default"
     assert session.ip_address == "127.0.0.1"
+
+
+def test_ticket_with_the_alias_of_another_app_is_refused_and_stays_good(phone: Phone) -> None:
+    ticket = phone.ticket()
+    response = phone.post("register_simple", {"ticket": ticket, "app": "second"})
+    assert (response.status_code, response.json()["code"]) == (400, "unknown_app")
+    assert phone.post("register_simple", {"ticket": ticket}).status_code == 201

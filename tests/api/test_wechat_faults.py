@@ -26,9 +26,9 @@ STALE = (409, "wechat_session_stale", "login_again", None)
 MINUTE = (429, "wechat_rate_limited", "wait", "60")
 QUOTA = (503, "wechat_quota_exceeded", "wait", ANY)
 BUSY = (503, "wechat_unavailable", "login_again", "2")
-TIMEOUT = (504, "wechat_timeout", "login_again", None)
+TIMEOUT = (504, "wechat_timeout", "login_again", "2")
 CONFIG = (500, "wechat_config_error", "stop", None)
-UNKNOWN = (502, "wechat_error", "retry", None)
+UNKNOWN = (502, "wechat_error", "login_again", None)
 
 ALARMS = {"wechat_config_error", "wechat_quota_exceeded"}
 EVERYWHERE = {

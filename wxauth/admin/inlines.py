@@ -26,7 +26,7 @@ LATEST = 10  # sessions that a user's page shows
 class Rows(admin.TabularInline):
     """How all of them look; an inline without rows is left out."""
 
-    extra = 0  # else Django offers an empty row, which could not be saved
+    extra = 0
     can_delete = False
     show_change_link = True
     layout = "admin/edit_inline/tabular.html"

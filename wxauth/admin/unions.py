@@ -35,5 +35,5 @@ class HolderMixin(LinksMixin):
     def holder(self, identity: WechatIdentity) -> str:
         if identity.union_conflict_at is None:
             return self.empty()
-        uid = getattr(identity, "holder_id", None)
+        uid = identity.holder_id  # type: ignore[attr-defined]  # with_holder has added it
         return gettext("nobody") if uid is None else self.uid_link(uid, label=f"uid {uid}")

@@ -16,6 +16,7 @@ from wxauth.api.fields import (
     TextField,
 )
 from wxauth.conf import conf
+from wxauth.exceptions import UnknownApp
 from wxauth.models import WechatProfile
 from wxauth.services import ConfirmedPerson, Me, OpenData, SignIn, confirm_code, confirm_ticket
 from wxauth.tokens import AccessToken, TokenPair
@@ -58,7 +59,10 @@ class RegisterSerializer(AppMixin):
     def confirm(self) -> ConfirmedPerson:
         fields = self.validated_data
         if fields.get("ticket"):
-            return confirm_ticket(ticket=fields["ticket"])
+            person = confirm_ticket(ticket=fields["ticket"])
+            if fields.get("app") not in (None, "", person.app.alias):
+                raise UnknownApp(reason="the ticket is of another app")
+            return person
         return confirm_code(login_code=fields["code"], app=fields.get("app") or None)
 
 

@@ -1,10 +1,12 @@
 """The tables. Rules about one table live here and in ``managers``; the rest in ``services``."""
 
+from wxauth.models.audit import AuditEvent
 from wxauth.models.identity import WechatIdentity, WechatUnion
 from wxauth.models.person import PhoneNumber, Referral, WechatProfile
 from wxauth.models.session import LoginSession
 
 __all__ = [
+    "AuditEvent",
     "LoginSession",
     "PhoneNumber",
     "Referral",

@@ -1,13 +1,13 @@
 """The use cases, for every door and for the host project's own code. Keyword arguments only."""
 
 from wxauth.identities import ConfirmedPerson
+from wxauth.services.devices import Device
 from wxauth.services.open_data import OpenData
 from wxauth.services.people import confirm_code, confirm_ticket
 from wxauth.services.phones import bind_phone_by_code, bind_phone_by_data
 from wxauth.services.profiles import Me, change_profile, read_me
 from wxauth.services.sessions import check_token, end_sessions, logout, logout_everywhere, refresh
 from wxauth.services.sign_in import (
-    Device,
     SignIn,
     authorize,
     login,

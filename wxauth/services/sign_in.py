@@ -16,17 +16,10 @@ from wxauth.exceptions import NotRegistered, StoreUnavailable
 from wxauth.identities import ConfirmedPerson
 from wxauth.models import LoginSession, Referral, WechatIdentity, WechatProfile
 from wxauth.models.session import USER_AGENT_LENGTH
+from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.open_data import OpenData, Profile, read_profile
 from wxauth.signals import user_logged_in, user_registered
 from wxauth.tokens import TokenPair
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
-    """What a request tells of where it comes from: for the list of sessions, not for decisions."""
-
-    user_agent: str = ""
-    ip_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +36,6 @@ class SignIn:
     def union_conflict(self) -> bool:
         """Whether the person's unionid belongs to another user."""
         return self.identity.union_conflict_at is not None
-
-
-NOWHERE = Device()
 
 
 def login(*, person: ConfirmedPerson, device: Device = NOWHERE) -> SignIn:

@@ -155,7 +155,7 @@ def _explain(call: Call, error: Exception) -> WechatError:
     if any(isinstance(cause, refused) for cause in causes):
         return WechatUnavailable(reason=reason, retry_after=BUSY)
     if any(isinstance(cause, timeouts) for cause in causes):
-        return WechatTimeout(reason=reason)
+        return WechatTimeout(reason=reason, retry_after=BUSY)
     if any(isinstance(cause, urllib3.exceptions.ProtocolError) for cause in causes):
         return ConnectionLost(reason=reason, retry_after=BUSY)
     return WechatUnavailable(reason=reason, retry_after=BUSY)

@@ -20,7 +20,7 @@ comma = ,
 STAMP = $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint coverage messages clean
+.PHONY: help demo run-demo test lint coverage messages clean
 
 help:
 	@echo "make demo | test | lint | coverage | messages | clean"
@@ -31,8 +31,12 @@ $(STAMP): setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	@touch $@
 
-demo: $(STAMP)
-	$(BIN)/python manage.py demo $(ARGS)
+# The demo wants no linters and no test tools.
+demo:
+	@$(MAKE) --no-print-directory EXTRAS=demo run-demo
+
+run-demo: $(STAMP)
+	@$(BIN)/python manage.py demo $(ARGS)
 
 test: $(STAMP)
 	@$(BIN)/python -m tests.run $(ARGS)

@@ -1,5 +1,6 @@
 """The example project, with the floors beside it and a database that goes away afterwards."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -7,9 +8,7 @@ from example_project.settings import *  # noqa: F403
 from example_project.settings import DATABASES
 
 ROOT_URLCONF = "benchmarks.urls"
+NAME = f"wxauth_benchmark_{os.getpid()}"
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    DATABASES["default"]["TEST"] = {
-        "NAME": str(Path(tempfile.gettempdir(), "wxauth-benchmark.sqlite3"))
-    }
-else:
-    DATABASES["default"]["TEST"] = {"NAME": "wxauth_benchmark"}
+    NAME = str(Path(tempfile.gettempdir(), f"{NAME}.sqlite3"))
+DATABASES["default"]["TEST"] = {"NAME": NAME}

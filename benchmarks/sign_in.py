@@ -29,12 +29,14 @@ import django
 import psutil
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
+os.environ["REDIS_KEY_PREFIX"] = f"wxauth-benchmark-{os.getpid()}"
 os.environ.setdefault("DEBUG", "0")
 os.environ.setdefault("SECRET_KEY", "only for benchmarks " * 3)
 os.environ.setdefault("WXAUTH_APPS", '{"default": {"app_id": "wxb", "app_secret": "made-up"}}')
 django.setup()
 
-from django.db import connection  # noqa: E402  (after setup)
+from django.core.cache import caches  # noqa: E402  (after setup)
+from django.db import connection  # noqa: E402
 from rest_framework_simplejwt.tokens import AccessToken  # noqa: E402
 
 from tests.concurrency.deployment import deployment  # noqa: E402
@@ -174,6 +176,8 @@ def main() -> None:
             groups = measure(simulator, options.requests, wechat)
     finally:
         connection.creation.destroy_test_db(name, verbosity=0)
+        if "REDIS_URL" in os.environ:
+            caches["default"].delete_pattern("*")  # only what has our prefix
     cache = "Redis" if "REDIS_URL" in os.environ else "local memory"
     wire = "TLS" if options.tls else "plain HTTP"
     load = os.getloadavg()[0]

@@ -127,6 +127,8 @@ DEMO_SIMULATOR = DEBUG and not read_text("WXAUTH_API_BASE_URL")  # `manage.py de
 WXAUTH_API_BASE_URL = read_url(
     "WXAUTH_API_BASE_URL", "http://127.0.0.1:8001" if DEMO_SIMULATOR else API_BASE_URL
 )
+if DEMO_SIMULATOR:
+    WXAUTH_TIMEOUTS = (1, 2)  # seconds; nobody who plays with its faults wants to wait for five
 
 # Two made-up mini programs of one company: who has registered in one is known in the other.
 WXAUTH_APPS = read_apps(

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import checks as django_checks
+from django.core.cache import BaseCache
 from django.core.management import call_command
 from django.db import DatabaseError, connections
 
@@ -17,11 +18,21 @@ pytestmark = pytest.mark.static
 
 LOCMEM = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 DUMMY = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
-FILES = {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": "unused"}
+SHARED = {"BACKEND": f"{__name__}.SharedCache"}
 REDIS = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
 SECRET = "a-secret-that-no-message-may-show"
 APP = {"app_id": "wx0", "app_secret": SECRET}
 LONG = "k" * 64
+
+
+class SharedCache(BaseCache):
+    """Stands for a cache that is neither of one process nor of none."""
+
+    def __init__(self, location, params):
+        super().__init__(params)
+
+    def clear(self):
+        pass
 
 
 class HostBackend(WechatBackend):
@@ -90,7 +101,7 @@ WRONG = {
     "cache of one process": ("W003", {"CACHES": {"default": LOCMEM}}),
     "other cache of one process": (
         "W003",
-        {"CACHES": {"default": FILES, "other": LOCMEM}, "WXAUTH_CACHE": "other"},
+        {"CACHES": {"default": SHARED, "other": LOCMEM}, "WXAUTH_CACHE": "other"},
     ),
     "no backend of ours": (
         "W001",
@@ -178,7 +189,7 @@ RIGHT = {
 @pytest.fixture
 def found(settings):
     """Return a function that sets these settings and returns what all of our checks say."""
-    settings.CACHES = {"default": FILES}
+    settings.CACHES = {"default": SHARED}
 
     def found(**values):
         for name, value in values.items():

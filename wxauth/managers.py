@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from django.db import models
@@ -23,11 +23,18 @@ if TYPE_CHECKING:
         WechatUnion,
     )
 
+T = TypeVar("T")
+
+
+def _only(rows: Iterable[T]) -> T | None:
+    """Return the one row that a unique key finds, or None. ``first()`` also has it sorted."""
+    return next(iter(rows), None)
+
 
 class WechatIdentityManager(models.Manager["WechatIdentity"]):
     def find(self, *, app_id: str, openid: str) -> WechatIdentity | None:
         """Return the identity with its user. One query."""
-        return self.select_related("user").filter(app_id=app_id, openid=openid).first()
+        return _only(self.select_related("user").filter(app_id=app_id, openid=openid))
 
     def begin_conflict(self, identity: WechatIdentity, unionid: str, *, now: datetime) -> bool:
         """
@@ -54,7 +61,7 @@ class WechatIdentityManager(models.Manager["WechatIdentity"]):
 class WechatUnionManager(models.Manager["WechatUnion"]):
     def find(self, *, scope: str, unionid: str) -> WechatUnion | None:
         """Return the union with its user. One query."""
-        return self.select_related("user").filter(scope=scope, unionid=unionid).first()
+        return _only(self.select_related("user").filter(scope=scope, unionid=unionid))
 
     def claim(self, *, scope: str, unionid: str, user: HostUser) -> WechatUnion:
         """Return the union of this unionid, which is ``user``'s unless another was first."""
@@ -67,7 +74,7 @@ class WechatUnionManager(models.Manager["WechatUnion"]):
 class WechatProfileManager(models.Manager["WechatProfile"]):
     def of(self, user: HostUser) -> WechatProfile | None:
         """Return the user's profile; None for users whom wxauth has not made."""
-        return self.filter(user=user).first()
+        return _only(self.filter(user=user))
 
     def change(self, user: HostUser, **fields: Any) -> WechatProfile:
         """Write just these fields of the user's profile, which is made if there is none."""
@@ -78,23 +85,23 @@ class WechatProfileManager(models.Manager["WechatProfile"]):
 class PhoneNumberManager(models.Manager["PhoneNumber"]):
     def of(self, user: HostUser) -> PhoneNumber | None:
         """Return the user's number, or None."""
-        return self.filter(user=user).first()
+        return _only(self.filter(user=user))
 
     def holder_id(self, number: str) -> Any:
         """Return the primary key of the user to whom ``number`` belongs, or None."""
-        return self.filter(number=number).values_list("user_id", flat=True).first()
+        return _only(self.filter(number=number).values_list("user_id", flat=True))
 
 
 class ReferralManager(models.Manager["Referral"]):
     def of(self, referee: HostUser) -> Referral | None:
         """Return who invited this user, and when; None when nobody did."""
-        return self.filter(referee=referee).first()
+        return _only(self.filter(referee=referee))
 
 
 class LoginSessionManager(models.Manager["LoginSession"]):
     def find(self, sid: UUID) -> LoginSession | None:
         """Return the session with its user, open or not. One query."""
-        return self.select_related("user").filter(pk=sid).first()
+        return _only(self.select_related("user").filter(pk=sid))
 
     def rotate(
         self, sid: UUID, generation: int, *, rotated_at: datetime, expires_at: datetime

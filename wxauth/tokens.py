@@ -118,8 +118,9 @@ def session_end(now: datetime) -> datetime:
 def _read(kind: type[Any], raw: str | bytes) -> Any:
     try:
         return kind(raw)
-    except (TokenError, ValueError, ArithmeticError, RecursionError):
-        pass  # the last two: an infinite time, and a header of brackets
+    except (TokenError, ValueError, TypeError, ArithmeticError, RecursionError):
+        # PyJWT lets through what a header of brackets, and a time that is a list or infinite, do.
+        pass
     raise TokenInvalid(reason=f"not a {kind.token_type} token of ours")
 
 

@@ -209,8 +209,8 @@ def test_nonsense_in_the_search_box_finds_nobody(boss, make_person, model, term)
 def test_uid_is_typed_as_it_is_written(boss, make_person):
     person = make_person()
 
-    for term in (f"0_{person.user.pk}", f"-{person.user.pk}", f"{person.user.pk}.0"):
-        assert found(boss.get(list_url("wechatprofile"), {"q": term})) == set()
+    term = f"0_{person.user.pk}"  # the same number to int()
+    assert found(boss.get(list_url("wechatprofile"), {"q": term})) == set()
 
 
 # Filters

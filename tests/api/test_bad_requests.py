@@ -52,7 +52,14 @@ def test_json_that_is_no_object_is_refused(send: Any, route: Route) -> None:
         check_refusal(send(route, body.encode()), 400, "invalid_input")
 
 
-ONE_OF_EACH_TYPE = {"refresh", "all", "avatar_url", "gender", "ext"}
+ONE_OF_EACH_TYPE = {
+    ("authorize", "referrer"),
+    ("refresh_token", "refresh"),
+    ("logout", "all"),
+    ("me", "avatar_url"),
+    ("me", "gender"),
+    ("me", "ext"),
+}
 BROKEN_JSON = {
     "cut off": b'{"code": "a',
     "two objects": b"{}{}",
@@ -107,12 +114,17 @@ def test_broken_form_is_refused(send: Any, route: Route) -> None:
 
 @pytest.mark.parametrize(
     ("route", "name"),
-    [(route, name) for route in ROUTES for name in route.fields if name in ONE_OF_EACH_TYPE],
+    [
+        (route, name)
+        for route in ROUTES
+        for name in route.fields
+        if (route.name, name) in ONE_OF_EACH_TYPE
+    ],
     ids=lambda value: getattr(value, "name", value),
 )
 def test_no_number_of_levels_of_json_breaks_a_field(send: Any, route: Route, name: str) -> None:
     """Between what is shallow and what cannot be read must be no gap to fall into."""
-    for depth in (1, 10, 30, 31, 32, 33, 34, *range(500, 1000, 25)):
+    for depth in (1, 15, 16, 17, *range(500, 1000, 20)):
         for opening, closing in ("[", "]"), ('{"a":', "}"):
             value = opening * depth + "1" + closing * depth
             if name == "ext" and opening != "[" and depth < 16:

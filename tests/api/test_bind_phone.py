@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.core.cache import caches
 
 from tests.api.answers import check_error, check_refusal, row_counts
+from tests.conftest import empty_caches
 from tests.phone import Phone
 from wxauth.models import LoginSession, PhoneNumber, WechatIdentity
 from wxauth.simulator.open_data import encrypt_open_data
@@ -274,7 +274,7 @@ class TestOld:
         check_refusal(member.post("bind_phone", body), 409, "wechat_session_stale")
 
     def test_lost_cache_is_stale_and_costs_no_more(self, member: Phone) -> None:
-        caches["default"].clear()
+        empty_caches()
         check_refusal(member.post("bind_phone", proof(member)), 409, "wechat_session_stale")
         assert member.bind_phone().status_code == 200
 

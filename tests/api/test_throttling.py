@@ -16,6 +16,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from tests.api.answers import check_refusal
 from tests.cache_dump import everything_in_the_cache
+from tests.conftest import empty_caches
 from tests.phone import Phone
 from wxauth.api.throttling import AddressThrottle, PersonThrottle, client_address, parse_rate
 
@@ -255,7 +256,7 @@ def test_race_of_32_threads_is_counted_to_the_last_one() -> None:
         return AddressThrottle().count("203.0.113.7", group="race")
 
     for _ in range(5):
-        caches["default"].clear()
+        empty_caches()
         with ThreadPoolExecutor(32) as pool:
             assert sum(pool.map(count, range(32))) == LIMIT
 

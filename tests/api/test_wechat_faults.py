@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.cache import caches
 
 from tests.api.answers import check_error, row_counts
+from tests.conftest import empty_caches
 from tests.phone import Phone
 from wxauth.simulator.faults import TransportFault
 from wxauth.simulator.quirks import Quirk
@@ -106,7 +106,7 @@ def suffer(phone: Phone, member: Phone) -> Callable[..., Any]:
         if path == CODE_TO_SESSION:
             response = phone.sign_in("authorize")
         else:
-            caches["default"].clear()  # nor is there an access_token
+            empty_caches()  # nor is there an access_token
             response = member.bind_phone()
         assert row_counts() == rows
         return response

@@ -21,6 +21,7 @@ class TextField(serializers.CharField):
     """A JSON string. DRF's own field also takes numbers."""
 
     def run_validation(self, data: Any = empty) -> Any:
+        # Before anything else: DRF's own calls str(), which fails on lists in lists in lists.
         if data is not empty and data is not None and not isinstance(data, str):
             self.fail("invalid")
         return super().run_validation(data)

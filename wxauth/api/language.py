@@ -19,11 +19,18 @@ def language_of(request: HttpRequest) -> str:
     DRF speaks more of them than we do.
     """
     language = translation.get_language_from_request(request)
-    default = conf.language_code
+    default = _default()
     for choice in (language, NEAREST.get(language, "")):
         if choice and (choice == default or _is_spoken(choice, instead_of=default)):
             return choice
     return default
+
+
+def _default() -> str:
+    try:
+        return translation.get_supported_language_variant(conf.language_code)
+    except LookupError:  # as Django does when LANGUAGES has no such thing
+        return conf.language_code
 
 
 def _is_spoken(language: str, *, instead_of: str) -> bool:

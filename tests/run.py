@@ -1,11 +1,11 @@
 """
 Run the whole suite wherever it can run, and say by name where it could not.
 
-Once on SQLite and local memory, once with a custom user model, and again on PostgreSQL and on
-MariaDB, with Redis. ``WXAUTH_TEST_POSTGRES_URL``, ``WXAUTH_TEST_MARIADB_URL`` and
-``WXAUTH_TEST_REDIS_URL`` say where these are; without them, the usual ports of this machine. With
-``WXAUTH_REQUIRE_SERVICES=1`` it is a failure when one of them, Chromium or Node is missing, and
-when any test is skipped.
+Once on SQLite and local memory, there also the tests that start whole programs, once with a custom
+user model, and again on PostgreSQL and on MariaDB, with Redis. ``WXAUTH_TEST_POSTGRES_URL``,
+``WXAUTH_TEST_MARIADB_URL`` and ``WXAUTH_TEST_REDIS_URL`` say where these are; without them, the
+usual ports of this machine. With ``WXAUTH_REQUIRE_SERVICES=1`` it is a failure when one of them,
+Chromium or Node is missing, and when any test is skipped.
 
     python -m tests.run [--only sqlite] [--coverage] [arguments of pytest]
 """
@@ -28,6 +28,10 @@ ROOT = Path(__file__).resolve().parent.parent
 CONNECT_TIMEOUT = 3  # seconds
 NO_TESTS = 5  # pytest's exit status
 AGAIN = ("-m", "not static and not once")  # what a second run over the suite leaves out
+ON_SQLITE = (
+    ("SQLite", ("-m", "not once")),
+    ("Whole programs: browser, servers, new projects, this runner", ("-m", "once")),
+)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 URLS = {
     "PostgreSQL": ("WXAUTH_TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres"),
@@ -123,7 +127,7 @@ def plan(missing: Iterable[str]) -> list[Run]:
     redis = {"REDIS_URL": service_url("Redis")} if "Redis" in there else {}
     on_services = [name for name in ("PostgreSQL", "MariaDB") if name in there]
     runs = [
-        Run("SQLite"),
+        *(Run(*one) for one in ON_SQLITE),
         Run("SQLite, custom user model", ("--ds=tests.settings_uuid", *AGAIN)),
     ]
     for name in on_services:
@@ -209,7 +213,7 @@ def main() -> int:
     required = os.environ.get("WXAUTH_REQUIRE_SERVICES") == "1"
 
     missing = {} if options.only else find_missing()
-    runs = [Run("SQLite")] if options.only else plan(missing)
+    runs = [Run(*one) for one in ON_SQLITE] if options.only else plan(missing)
     total, lines = Counts(), []
     for run in runs:
         print(f"\n=== {run.name} ===", flush=True)

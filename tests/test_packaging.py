@@ -13,7 +13,7 @@ import pytest
 import wxauth
 
 # One group, so that one worker builds the wheel once.
-pytestmark = [pytest.mark.static, pytest.mark.xdist_group("wheel")]
+pytestmark = [pytest.mark.once, pytest.mark.xdist_group("wheel")]
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD_FILES = ["setup.cfg", "pyproject.toml", "MANIFEST.in", "LICENSE", "README.md"]

@@ -50,7 +50,7 @@ class Command(BaseCommand):
                 "demo is for a laptop and needs DEBUG. A deployment runs "
                 "`gunicorn example_project.wsgi` and `manage.py migrate`."
             )
-        with sigterm_as_interrupt():
+        with signals_as_interrupt():
             try:
                 self.serve(
                     port=options["port"],
@@ -109,8 +109,11 @@ class Command(BaseCommand):
 
 
 @contextmanager
-def sigterm_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end the command as Ctrl-C does, so that everything is closed."""
+def signals_as_interrupt() -> Iterator[None]:
+    """
+    Let SIGTERM end the command as Ctrl-C does, so that everything is closed; and Ctrl-C too where
+    whoever started it, such as a script in the background, has it ignored.
+    """
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -118,11 +121,13 @@ def sigterm_as_interrupt() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # only there are signals heard
         yield
         return
-    previous = signal.signal(signal.SIGTERM, interrupt)
+    heard = (signal.SIGINT, signal.SIGTERM)
+    previous = {number: signal.signal(number, interrupt) for number in heard}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -50,6 +50,10 @@ class WechatIdentityManager(models.Manager["WechatIdentity"]):
         """Return who the user is in this app, or None."""
         return self.filter(user=user, app_id=app_id).first()
 
+    def lock_of(self, user: HostUser) -> list[WechatIdentity]:
+        """Return all that the user is, as of now, and locked. For use with the user's lock."""
+        return list(self.filter(user=user).select_for_update().order_by("pk"))
+
 
 class WechatUnionManager(models.Manager["WechatUnion"]):
     def find(self, *, scope: str, unionid: str) -> WechatUnion | None:
@@ -62,6 +66,11 @@ class WechatUnionManager(models.Manager["WechatUnion"]):
             scope=scope, unionid=unionid, defaults={"user": user}
         )
         return union
+
+    def drop_unused(self, user: HostUser, *, unionid: str) -> int:
+        """Give up the user's claim to a unionid that none of their identities bears any more."""
+        is_used = user.wxauth_identities.filter(unionid=unionid).exists()
+        return 0 if is_used else self.filter(user=user, unionid=unionid).delete()[0]
 
 
 class WechatProfileManager(models.Manager["WechatProfile"]):
@@ -83,6 +92,15 @@ class PhoneNumberManager(models.Manager["PhoneNumber"]):
     def holder_id(self, number: str) -> Any:
         """Return the primary key of the user to whom ``number`` belongs, or None."""
         return self.filter(number=number).values_list("user_id", flat=True).first()
+
+    def find(self, number: str) -> PhoneNumber | None:
+        """Return the number with its user, or None. One query."""
+        return self.select_related("user").filter(number=number).first()
+
+    def lock(self, phone: PhoneNumber) -> PhoneNumber | None:
+        """Lock and return this row while it is still this number of this user, else None."""
+        rows = self.filter(pk=phone.pk, number=phone.number, user_id=phone.user_id)
+        return rows.select_for_update().first()
 
 
 class ReferralManager(models.Manager["Referral"]):
@@ -121,6 +139,11 @@ class LoginSessionManager(models.Manager["LoginSession"]):
     def open_of(self, user: HostUser, *, now: datetime) -> QuerySet[LoginSession]:
         """Return the user's sessions that have been neither revoked nor expired."""
         return self.filter(user=user, revoked_at__isnull=True, expires_at__gt=now)
+
+    def open_by(self, identities: Iterable[WechatIdentity], *, now: datetime) -> list[UUID]:
+        """Return the ids of the open sessions that began with one of these identities."""
+        rows = self.filter(identity__in=identities, revoked_at__isnull=True, expires_at__gt=now)
+        return list(rows.values_list("id", flat=True))
 
 
 class AuditEventManager(models.Manager["AuditEvent"]):

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.urls import re_path
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework.fields import empty
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -22,8 +23,8 @@ class SessionIdField(TextField):
 
     default_error_messages = {"invalid_id": _("Not a valid id.")}
 
-    def to_internal_value(self, data: Any) -> Any:
-        text = super().to_internal_value(data)
+    def run_validation(self, data: Any = empty) -> Any:
+        text = super().run_validation(data)
         try:
             sid = UUID(text)
         except ValueError:

@@ -29,6 +29,15 @@ class WechatIdentityManager(models.Manager["WechatIdentity"]):
         """Return the identity with its user. One query."""
         return self.select_related("user").filter(app_id=app_id, openid=openid).first()
 
+    def change(self, identity: WechatIdentity, fields: Iterable[str]) -> bool:
+        """
+        Write these fields of the identity. False when it is gone, or another user's, meanwhile.
+
+        What the caller has read is then no longer so, and they look again.
+        """
+        values = {name: getattr(identity, name) for name in fields}
+        return bool(self.filter(pk=identity.pk, user_id=identity.user_id).update(**values))
+
     def begin_conflict(self, identity: WechatIdentity, unionid: str, *, now: datetime) -> bool:
         """
         Note that ``unionid``, which WeChat now says of this identity, belongs to another user.
@@ -51,7 +60,10 @@ class WechatIdentityManager(models.Manager["WechatIdentity"]):
         return self.filter(user=user, app_id=app_id).first()
 
     def lock_of(self, user: HostUser) -> list[WechatIdentity]:
-        """Return all that the user is, as of now, and locked. For use with the user's lock."""
+        """
+        Lock and return all that the user is. Before the user's own lock, since a sign-in takes
+        both in this order; what it returns may lack what was linked while it waited.
+        """
         return list(self.filter(user=user).select_for_update().order_by("pk"))
 
 
@@ -96,11 +108,6 @@ class PhoneNumberManager(models.Manager["PhoneNumber"]):
     def find(self, number: str) -> PhoneNumber | None:
         """Return the number with its user, or None. One query."""
         return self.select_related("user").filter(number=number).first()
-
-    def lock(self, phone: PhoneNumber) -> PhoneNumber | None:
-        """Lock and return this row while it is still this number of this user, else None."""
-        rows = self.filter(pk=phone.pk, number=phone.number, user_id=phone.user_id)
-        return rows.select_for_update().first()
 
 
 class ReferralManager(models.Manager["Referral"]):

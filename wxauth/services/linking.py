@@ -85,11 +85,11 @@ def unbind_phone(*, session: LoginSession, device: Device = NOWHERE) -> None:
     require_fresh(session)
 
     def step() -> None:
-        user = _lock(session.user)
+        user, mine = _lock(session.user)
         phone = PhoneNumber.objects.of(user)
         if phone is None:
             return
-        check_way_in(user, identities=WechatIdentity.objects.lock_of(user), has_phone=False)
+        check_way_in(user, identities=mine, has_phone=False)
         PhoneNumber.objects.filter(pk=phone.pk).delete()
         audit.record(AuditEvent.Kind.PHONE_UNBOUND, user=user, device=device, number=phone.masked)
         transactions.send_after_commit(phone_unbound, user=user, phone=phone)
@@ -99,7 +99,7 @@ def unbind_phone(*, session: LoginSession, device: Device = NOWHERE) -> None:
 
 def _link(owner: HostUser, person: ConfirmedPerson, device: Device) -> Linked | None:
     """Return the link; None when the unionid is another user's, which has been written down."""
-    user = _lock(owner)
+    user, mine = _lock(owner)
     alias = person.app.alias
     match = identities.find(person)
     if match is not None and match.user.pk != user.pk:
@@ -117,7 +117,7 @@ def _link(owner: HostUser, person: ConfirmedPerson, device: Device) -> Linked | 
     now = timezone.now()
     if match is not None and match.identity is not None:
         return Linked(identity=identities.settle(match, person, now=now), is_new=False)
-    if any(each.app_id == person.app.app_id for each in WechatIdentity.objects.lock_of(user)):
+    if any(each.app_id == person.app.app_id for each in mine):
         raise AlreadyLinked(reason="the user has another identity in this app")
     identity = (
         identities.register(person, user, now=now)
@@ -139,8 +139,7 @@ def _link(owner: HostUser, person: ConfirmedPerson, device: Device) -> Linked | 
 def _unlink(
     owner: HostUser, *, app_id: str | None, identity_id: int | None, device: Device
 ) -> list[UUID]:
-    user = _lock(owner)
-    mine = WechatIdentity.objects.lock_of(user)
+    user, mine = _lock(owner)
     gone = [each for each in mine if each.pk == identity_id or each.app_id == app_id]
     if not gone:
         raise NotFound(reason="the user has no such identity")
@@ -170,9 +169,11 @@ def _unlink(
     return ended
 
 
-def _lock(owner: HostUser) -> HostUser:
+def _lock(owner: HostUser) -> tuple[HostUser, list[WechatIdentity]]:
+    """Lock the user and their identities, so that sign-ins wait, and return what is so now."""
+    WechatIdentity.objects.lock_of(owner)
     user = users.lock(owner)
     if user is None:
         raise TokenInvalid(reason="the user is gone")
     backends.check_entry(user)
-    return user
+    return user, list(WechatIdentity.objects.filter(user=user).order_by("pk"))

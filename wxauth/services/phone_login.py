@@ -5,17 +5,18 @@ A phone code that has been exchanged is paid for, so all that can be refused wit
 before, and it is not exchanged for people who have a number already.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError
 from django.utils import timezone
 
 from wxauth import backends, identities, session_keys, tickets, transactions, users
 from wxauth.conf import HostUser
-from wxauth.exceptions import PhoneTaken, UserInactive
+from wxauth.exceptions import PhoneTaken, StoreUnavailable, UserInactive
 from wxauth.identities import ConfirmedPerson
 from wxauth.models import AuditEvent, LoginSession, PhoneNumber, WechatIdentity
 from wxauth.services import audit
@@ -111,12 +112,12 @@ def phone_login(
         raise
 
 
-class _AccountGone(Exception):
-    """Who was known a moment ago, and needed no number, no longer is."""
+class _LookAgain(Exception):
+    """What was read is no longer so: the number has changed hands, or the person is known now."""
 
 
 class _Attempt:
-    """One phone sign-in: what is known so far, and the step of its transaction."""
+    """One phone sign-in: what is known so far, and the steps of its transactions."""
 
     def __init__(
         self,
@@ -138,12 +139,7 @@ class _Attempt:
             self._check_entry(match.user)
         if match is None or PhoneNumber.objects.of(match.user) is None:
             self.proved = self._prove()
-        now = timezone.now()
-        try:
-            entry = transactions.run(lambda: self._step(now=now))
-        except _AccountGone:
-            self.proved = self._prove()  # out here: WeChat is not asked inside a transaction
-            entry = transactions.run(lambda: self._step(now=now))
+        entry = self._enter()
         if entry is None:
             ticket = self.ticket or issue_ticket(self.person)
             raise PhoneTaken(reason="its user has another identity in this app", ticket=ticket)
@@ -162,59 +158,76 @@ class _Attempt:
             lambda: self._record(AuditEvent.Kind.SIGN_IN_REFUSED, self.refused, by="phone_login")
         )
 
+    @property
+    def _source(self) -> PhoneNumber.Source:
+        is_code = isinstance(self.proof, PhoneCode)
+        return PhoneNumber.Source.PHONE_CODE if is_code else PhoneNumber.Source.ENCRYPTED_DATA
+
     def _prove(self) -> ProvedNumber:
         app, openid = self.person.app, self.person.openid
         if isinstance(self.proof, PhoneCode):
             number = number_of_code(app, openid=openid, phone_code=self.proof.text)
-            return ProvedNumber(number, PhoneNumber.Source.PHONE_CODE)
+            return ProvedNumber(number, self._source)
         key = self.person.session_key
         number = number_of_data(app, openid=openid, session_key=key, data=self.proof)
-        return ProvedNumber(number, PhoneNumber.Source.ENCRYPTED_DATA)
+        return ProvedNumber(number, self._source)
 
-    def _step(self, *, now: datetime) -> _Entry | None:
+    def _enter(self) -> _Entry | None:
         """Return what was written; None when the number is of somebody else in this app."""
+        for _ in range(transactions.ATTEMPTS):
+            now = timezone.now()
+            found = transactions.run(partial(self._sign_in_or_register, now=now))
+            if isinstance(found, _Entry):
+                return found
+            if found is None:  # their account, which had a number, has gone since we looked
+                self.proved = self._prove()
+                continue
+            with suppress(_LookAgain):
+                return transactions.run(partial(self._link, found, now=now))
+        raise StoreUnavailable(reason="person and number do not come to rest")
+
+    def _sign_in_or_register(self, *, now: datetime) -> _Entry | PhoneNumber | None:
+        """
+        Return what was written, or the number that an unknown person shares with some user.
+
+        None: the person is unknown, and their number as well.
+        """
         match = identities.find(self.person)
         if match is not None:
             self._check_entry(match.user)
             identity, session = enter(match, self.person, self.device, now=now)
             free = self.proved is None or self._bind_if_free(match.user, self.proved, now=now)
-            entry = _Entry(identity=identity, session=session, phone_conflict=not free)
-        else:
-            if self.proved is None:
-                raise _AccountGone
-            phone = PhoneNumber.objects.find(self.proved.number)
-            found = (
-                self._register(self.proved, now=now)
-                if phone is None
-                else self._link(phone, self.proved, now=now)
-            )
-            if found is None:
-                return None
-            entry = found
-        self._use_up_ticket()
-        return entry
+            self._use_up_ticket()
+            return _Entry(identity=identity, session=session, phone_conflict=not free)
+        if self.proved is None:
+            return None
+        phone = PhoneNumber.objects.find(self.proved.number)
+        return phone or self._register(self.proved, now=now)
 
     def _register(self, proved: ProvedNumber, *, now: datetime) -> _Entry:
         identity = create_account(self.person, Profile(), self.referrer, now=now)
         self._bind(identity.user, proved, now=now)
         session = open_session(identity, self.person, self.device, now=now, registered=True)
+        self._use_up_ticket()
         return _Entry(identity=identity, session=session, registered=True)
 
-    def _link(self, phone: PhoneNumber, proved: ProvedNumber, *, now: datetime) -> _Entry | None:
+    def _link(self, phone: PhoneNumber, *, now: datetime) -> _Entry | None:
         """
         Link the person to the user of the number, and put out whoever else is in that account.
 
         Numbers get new owners, and whoever had this one before, or was lent the phone for a
         minute, may have left a way back: an open session, or a password. When it was set does not
         tell by whom, so it goes in any case; who holds the number can set another one at once.
+        None when the user has another identity in this app. The user's lock comes first: whatever
+        is read behind it is so.
         """
         user = users.lock(phone.user)
-        held = None if user is None else PhoneNumber.objects.lock(phone)
-        if user is None or held is None:
-            raise IntegrityError("the number has changed hands")  # look again
+        held = PhoneNumber.objects.filter(pk=phone.pk, number=phone.number, user=user).first()
+        if user is None or held is None or identities.find(self.person) is not None:
+            raise _LookAgain
         self._check_entry(user)
         app_id = self.person.app.app_id
-        if any(identity.app_id == app_id for identity in WechatIdentity.objects.lock_of(user)):
+        if WechatIdentity.objects.of(user, app_id=app_id) is not None:
             self._record(AuditEvent.Kind.PHONE_CONFLICT, None, holder=str(user.pk), by="number")
             return None
         ended = [each.id for each in LoginSession.objects.open_of(user, now=now)]
@@ -223,7 +236,7 @@ class _Attempt:
         user.set_unusable_password()  # a new one each time: Django's own sessions end with it
         user.save(update_fields=["password"])
         identity = identities.register(self.person, user, now=now)
-        held.source, held.verified_at = proved.source, now
+        held.source, held.verified_at = self._source, now
         held.save(update_fields=["source", "verified_at"])
         transactions.send_after_commit(phone_bound, user=user, phone=held, previous=held.number)
         transactions.send_after_commit(wechat_bound, user=user, identity=identity, by="phone")
@@ -238,6 +251,7 @@ class _Attempt:
         if had_password:
             self._record(AuditEvent.Kind.PASSWORD_CHANGED, user, by="phone", usable=False)
         session = open_session(identity, self.person, self.device, now=now, registered=False)
+        self._use_up_ticket()
         return _Entry(identity=identity, session=session, linked=True, ended=ended)
 
     def _bind_if_free(self, user: HostUser, proved: ProvedNumber, *, now: datetime) -> bool:
@@ -248,6 +262,8 @@ class _Attempt:
         if other is None:
             self._bind(user, proved, now=now)
             return True
+        if other.user_id == user.pk:
+            return True  # since less than a moment ago
         transactions.send_after_commit(
             phone_conflict, user=user, holder=other.user, number=other.number
         )

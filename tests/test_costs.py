@@ -276,3 +276,55 @@ def test_phone_bind_by_data_asks_wechat_nothing(member: Phone, counted: Counter)
     assert costs.verbs == ["SELECT"] * 4 + ["INSERT"]
     assert costs.wechat == []
     assert costs.beside_rate_limit == [("get", "wxauth:session_key"), ("add", "wxauth:open_data")]
+
+
+def phone_login(phone: Phone) -> dict[str, str]:
+    code = phone.code()  # before the button, as clients do
+    return {"code": code, "phone_code": phone.phone_button()["code"]}
+
+
+def test_phone_login_of_a_new_person(phone: Phone, counted: Counter) -> None:
+    with counted() as costs:
+        assert phone.sign_in("phone_login", **phone_login(phone)).status_code == 201
+    # Who it is, twice: a disabled account must not cost a phone code. Whose the number is; then
+    # union, user, identity, profile, phone, audit, session.
+    assert sorted(costs.verbs) == ["INSERT"] * 7 + ["SELECT"] * 5
+    assert costs.wechat == [EXCHANGE, "/cgi-bin/stable_token", PHONE_NUMBER]
+
+
+def test_phone_login_of_who_has_a_number_pays_for_none(member: Phone, counted: Counter) -> None:
+    member.bind_phone()
+    with counted() as costs:
+        assert member.sign_in("phone_login", **phone_login(member)).status_code == 200
+    assert costs.verbs == ["SELECT", "SELECT", "SELECT", "UPDATE", "INSERT"]
+    assert costs.wechat == [EXCHANGE]
+    assert costs.beside_rate_limit == [("set", "wxauth:session_key")]
+
+
+def test_list_of_sessions_is_one_look_more(member: Phone, counted: Counter) -> None:
+    for _ in range(5):
+        member.sign_in("login")
+    with counted() as costs:
+        assert member.client.get("/api/sessions").status_code == 200
+    assert costs.verbs == ["SELECT", "SELECT"]
+    assert costs.cache == []
+
+
+def test_end_of_all_other_sessions_is_one_update(member: Phone, counted: Counter) -> None:
+    for _ in range(5):
+        member.sign_in("login")
+    with counted() as costs:
+        assert member.post("sessions/end_others").json() == {"ended": 5}
+    assert costs.verbs == ["SELECT", "SELECT", "UPDATE"]
+
+
+def test_check_of_the_session_key_is_one_call(member: Phone, counted: Counter) -> None:
+    member.post("check_session")
+    with counted() as costs:
+        assert member.post("check_session").status_code == 200
+    assert costs.verbs == ["SELECT", "SELECT"], "session with user, identity"
+    assert costs.wechat == ["/wxa/checksession"]
+    assert costs.beside_rate_limit == [
+        ("get", "wxauth:session_key"),
+        ("get", "wxauth:access_token"),
+    ]

@@ -93,7 +93,7 @@ def test_curl_examples_answer_as_they_say(
 @pytest.mark.parametrize("name", CURL_DOCUMENTS)
 def test_each_route_has_an_example(name: str) -> None:
     code = block(name, "sh curl")
-    called = set(re.findall(r"\$API/(\w+)", code))
+    called = set(re.findall(r"\$API/([\w/]+)", code))
     wanted = routes().keys() if name.startswith("docs/") else called & routes().keys()
     assert called == wanted
     assert len(expected(code)) == len(re.findall(r"\$API/", code))
@@ -251,6 +251,7 @@ def test_signals_table_has_the_arguments(
     heard: Any,
     make_phone: Any,
     other_app: WechatApp,
+    foreign_app: WechatApp,
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     alice = make_phone("alice")
@@ -261,6 +262,14 @@ def test_signals_table_has_the_arguments(
         make_phone("alice", other_app).sign_in()  # another user, as the unionid is hidden here
         alice.simulator.user("alice").unionid_hidden = False
         assert alice.sign_in().json()["union_conflict"] is True
+        other = make_phone("alice", other_app)
+        phone_code = other.phone_button()["code"]
+        conflict = other.sign_in("phone_login", code=other.code(), phone_code=phone_code)
+        assert conflict.json()["phone_conflict"] is True
+        link = {"code": make_phone("alice", foreign_app).code(), "app": foreign_app.alias}
+        assert alice.post("bind_wechat", link).status_code == 201
+        assert alice.post("unbind_wechat", {"app": foreign_app.alias}).status_code == 200
+        assert alice.post("unbind_phone").status_code == 204
         assert alice.post("logout").status_code == 204
     rows = table("docs/integration.md", "signal")
     documented = {plain(r["signal"]): set(re.findall(r"`(\w+)`", r["arguments"])) for r in rows}

@@ -126,8 +126,16 @@ class PhoneTaken(WxauthError):
     detail = gettext_noop("This phone number belongs to another account.")
     action = "choose"
 
+    def __init__(self, *, reason: str = "", ticket: str | None = None) -> None:
+        """Take the ticket of a person without an account, who may register without the number."""
+        self.ticket = ticket
+        super().__init__(reason=reason)
+
     def extra(self) -> Mapping[str, Any]:
-        return {"choices": ["use_another_number", "sign_in_to_other_account"]}
+        choices = ["use_another_number", "sign_in_to_other_account"]
+        if self.ticket is None:
+            return {"choices": choices}
+        return {"choices": [*choices, "register_without_number"], "ticket": self.ticket}
 
 
 class PhoneDataDisabled(WxauthError):
@@ -148,6 +156,15 @@ class PhoneNumberInvalid(WxauthError):
     action = "press_phone_button"
 
 
+class FreshSignInRequired(WxauthError):
+    """A risky change wants a sign-in of the last ten minutes."""
+
+    code = "fresh_sign_in_required"
+    status = 403
+    detail = gettext_noop("Please sign in again before this change.")
+    action = "login_again"
+
+
 class StoreUnavailable(WxauthError):
     """The cache that holds what is short-lived does not answer."""
 
@@ -158,6 +175,54 @@ class StoreUnavailable(WxauthError):
 
     def __init__(self, *, reason: str = "") -> None:
         super().__init__(reason=reason, retry_after=2)
+
+
+# Linking and unlinking, and one's own sessions
+
+
+class IdentityTaken(WxauthError):
+    """This WeChat account, by its openid or its unionid, belongs to another user."""
+
+    code = "identity_taken"
+    status = 409
+    detail = gettext_noop("This WeChat account belongs to another account.")
+    action = "choose"
+
+    def extra(self) -> Mapping[str, Any]:
+        return {"choices": ["use_another_wechat_account", "sign_in_to_other_account"]}
+
+
+class AlreadyLinked(WxauthError):
+    """The user has linked another WeChat account in this app."""
+
+    code = "already_linked"
+    status = 409
+    detail = gettext_noop("Another WeChat account is linked already. Please unlink it first.")
+    action = "choose"
+
+    def extra(self) -> Mapping[str, Any]:
+        return {"choices": ["unlink_first", "keep"]}
+
+
+class LastSignInMethod(WxauthError):
+    """Without this, the user could never sign in again."""
+
+    code = "last_sign_in_method"
+    status = 409
+    detail = gettext_noop("This is your only way to sign in. Please add another one first.")
+    action = "choose"
+
+    def extra(self) -> Mapping[str, Any]:
+        return {"choices": ["bind_phone", "bind_wechat"]}
+
+
+class NotFound(WxauthError):
+    """The user has nothing of that name or id; somebody else may."""
+
+    code = "not_found"
+    status = 404
+    detail = gettext_noop("There is nothing here.")
+    action = "fix_request"
 
 
 # What WeChat answered

@@ -36,6 +36,15 @@ class WechatIdentityManager(models.Manager["WechatIdentity"]):
         """Return the identity with its user. One query."""
         return _only(self.select_related("user").filter(app_id=app_id, openid=openid))
 
+    def change(self, identity: WechatIdentity, fields: Iterable[str]) -> bool:
+        """
+        Write these fields of the identity. False when it is gone, or another user's, meanwhile.
+
+        What the caller has read is then no longer so, and they look again.
+        """
+        values = {name: getattr(identity, name) for name in fields}
+        return bool(self.filter(pk=identity.pk, user_id=identity.user_id).update(**values))
+
     def begin_conflict(self, identity: WechatIdentity, unionid: str, *, now: datetime) -> bool:
         """
         Note that ``unionid``, which WeChat now says of this identity, belongs to another user.
@@ -57,6 +66,13 @@ class WechatIdentityManager(models.Manager["WechatIdentity"]):
         """Return who the user is in this app, or None."""
         return self.filter(user=user, app_id=app_id).first()
 
+    def lock_of(self, user: HostUser) -> list[WechatIdentity]:
+        """
+        Lock and return all that the user is. Before the user's own lock, since a sign-in takes
+        both in this order; what it returns may lack what was linked while it waited.
+        """
+        return list(self.filter(user=user).select_for_update().order_by("pk"))
+
 
 class WechatUnionManager(models.Manager["WechatUnion"]):
     def find(self, *, scope: str, unionid: str) -> WechatUnion | None:
@@ -69,6 +85,11 @@ class WechatUnionManager(models.Manager["WechatUnion"]):
             scope=scope, unionid=unionid, defaults={"user": user}
         )
         return union
+
+    def drop_unused(self, user: HostUser, *, unionid: str) -> int:
+        """Give up the user's claim to a unionid that none of their identities bears any more."""
+        is_used = user.wxauth_identities.filter(unionid=unionid).exists()
+        return 0 if is_used else self.filter(user=user, unionid=unionid).delete()[0]
 
 
 class WechatProfileManager(models.Manager["WechatProfile"]):
@@ -90,6 +111,10 @@ class PhoneNumberManager(models.Manager["PhoneNumber"]):
     def holder_id(self, number: str) -> Any:
         """Return the primary key of the user to whom ``number`` belongs, or None."""
         return _only(self.filter(number=number).values_list("user_id", flat=True))
+
+    def find(self, number: str) -> PhoneNumber | None:
+        """Return the number with its user, or None. One query."""
+        return self.select_related("user").filter(number=number).first()
 
 
 class ReferralManager(models.Manager["Referral"]):
@@ -128,6 +153,11 @@ class LoginSessionManager(models.Manager["LoginSession"]):
     def open_of(self, user: HostUser, *, now: datetime) -> QuerySet[LoginSession]:
         """Return the user's sessions that have been neither revoked nor expired."""
         return self.filter(user=user, revoked_at__isnull=True, expires_at__gt=now)
+
+    def open_by(self, identities: Iterable[WechatIdentity], *, now: datetime) -> list[UUID]:
+        """Return the ids of the open sessions that began with one of these identities."""
+        rows = self.filter(identity__in=identities, revoked_at__isnull=True, expires_at__gt=now)
+        return list(rows.values_list("id", flat=True))
 
 
 class AuditEventManager(models.Manager["AuditEvent"]):

@@ -21,9 +21,14 @@ def keep(sid: UUID, session_key: str | None) -> None:
     if session_key is None:
         return
     try:
-        sealed_cache.put(_name(sid), session_key.encode(), ttl=conf.session_key_ttl.total_seconds())
+        replace(sid, session_key)
     except StoreUnavailable:
         logger.warning("a session_key could not be kept")
+
+
+def replace(sid: UUID, session_key: str) -> None:
+    """Keep the new key in the place of one that is void. Raise ``StoreUnavailable``."""
+    sealed_cache.put(_name(sid), session_key.encode(), ttl=conf.session_key_ttl.total_seconds())
 
 
 def fetch(sid: UUID) -> str:

@@ -20,3 +20,15 @@ phone_bound = Signal()
 
 # user (who signed in), identity (WechatIdentity), holder (user to whom the unionid belongs)
 union_conflict = Signal()
+
+# user, phone (PhoneNumber, which is gone)
+phone_unbound = Signal()
+
+# user (who signed in), holder (user to whom the number belongs), number (E.164 text)
+phone_conflict = Signal()
+
+# user, identity (WechatIdentity), by ("wechat": the user's wish; "phone": found by the number)
+wechat_bound = Signal()
+
+# user, identity (WechatIdentity, which is gone)
+wechat_unbound = Signal()

@@ -7,6 +7,8 @@ from django.db import models
 
 from wxauth.conf import HostUser, WechatApp
 
+PREFIX = "wx_"  # of the names that nobody has chosen, or knows
+
 
 def create_user(*, app: WechatApp) -> HostUser:
     """
@@ -20,9 +22,19 @@ def create_user(*, app: WechatApp) -> HostUser:
     user = model()
     user.set_unusable_password()
     if isinstance(field, models.CharField) and not field.null and not field.has_default():
-        name = f"wx_{secrets.token_hex(10)}"
+        name = f"{PREFIX}{secrets.token_hex(10)}"
         if isinstance(field, models.EmailField):
             name += "@wxauth.invalid"  # RFC 2606: never a real address
         setattr(user, model.USERNAME_FIELD, name[: field.max_length])
     user.save(force_insert=True)
     return user
+
+
+def lock(user: HostUser) -> HostUser | None:
+    """
+    Lock and return the user's row, inside a transaction; None when the user is gone.
+
+    What decides by several tables of one user takes its turn here. Lock before anything else is
+    read: MySQL shows a transaction, by its own default, the moment of its first plain read.
+    """
+    return get_user_model()._base_manager.select_for_update().filter(pk=user.pk).first()

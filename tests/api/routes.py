@@ -46,6 +46,7 @@ class Route:
 
 
 CODE = '"0a1b2c3d4e5f60718293a4b5c6d7e8f9"'
+SID = '"8c7f1f2e-1c7d-4b52-9a0e-6d0f1b2c3d4e"'
 DATA = IV = '"AAAAAAAAAAAAAAAAAAAAAA=="'  # sixteen zero bytes: the right shape
 
 ABSENT = frozenset({"missing", "null"})
@@ -63,6 +64,7 @@ NUMBER = frozenset({"integer", "fraction", "huge integer", "too long integer", "
 
 
 code = Field(CODE, 512, asks=TEXT | FORM_TEXT)
+phone_code = Field(CODE, 512, asks=TEXT | FORM_TEXT)
 app = Field('"default"', 64, takes=ABSENT | BLANK)
 ticket = Field('"t"', 512)
 # Whatever a link or a QR code brings: it must not stop anybody from registering.
@@ -131,6 +133,25 @@ ROUTES = [
         signed_in=True,
         base={"encryptedData": DATA, "iv": IV, "code": CODE},
     ),
+    Route(
+        "phone_login",
+        {"code": code, "app": app, "referrer": referrer, "phone_code": phone_code},
+        base={"code": CODE, "phone_code": CODE},
+    ),
+    Route("phone_login", {"ticket": ticket}, base={"ticket": '"t"', "phone_code": CODE}),
+    Route(
+        "phone_login",
+        {"encryptedData": encrypted_data, "iv": iv},
+        base={"code": CODE, "encryptedData": DATA, "iv": IV},
+    ),
+    Route("unbind_phone", {}, signed_in=True),
+    Route("bind_wechat", {"code": code, "app": app}, signed_in=True, base={"code": CODE}),
+    Route("unbind_wechat", {"app": Field('"default"', 64)}, signed_in=True),
+    Route("unbind_wechat", {"identity": Field("1", 19)}, signed_in=True),
+    Route("sessions/end", {"id": Field(SID, 36)}, signed_in=True),
+    Route("sessions/end_others", {}, signed_in=True),
+    Route("check_session", {}, signed_in=True),
+    Route("reset_session", {}, signed_in=True),
 ]
 
 # What is sent in a field of a JSON body, as the text that stands there.

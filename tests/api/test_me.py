@@ -28,7 +28,8 @@ def test_me_after_a_registration(member: Phone) -> None:
     body = member.client.get("/api/me").json()
     (identity,) = body.pop("identities")
     assert identity.pop("last_login_at").endswith("Z")
-    assert identity == {"app": "default", "openid": member.openid}
+    row = WechatIdentity.objects.get()
+    assert identity == {"id": row.pk, "app": "default", "openid": member.openid}
     assert body == {
         "uid": member.uid,
         "nickname": "",

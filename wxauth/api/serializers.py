@@ -163,6 +163,7 @@ def me_body(me: Me) -> dict[str, Any]:
         "app": me.profile.app or None,
         "identities": [
             {
+                "id": identity.pk,
                 "app": aliases.get(identity.app_id),
                 "openid": identity.openid,
                 "last_login_at": identity.last_login_at,

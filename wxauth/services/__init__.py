@@ -2,8 +2,12 @@
 
 from wxauth.identities import ConfirmedPerson
 from wxauth.services.devices import Device
+from wxauth.services.freshness import require_fresh
+from wxauth.services.linking import Linked, bind_wechat, unbind_phone, unbind_wechat
+from wxauth.services.my_sessions import end_other_sessions, end_session, list_sessions
 from wxauth.services.open_data import OpenData
 from wxauth.services.people import confirm_code, confirm_ticket
+from wxauth.services.phone_login import PhoneCode, PhoneSignIn, phone_login
 from wxauth.services.phones import bind_phone_by_code, bind_phone_by_data
 from wxauth.services.profiles import Me, change_profile, read_me
 from wxauth.services.sessions import check_token, end_sessions, logout, logout_everywhere, refresh
@@ -14,26 +18,40 @@ from wxauth.services.sign_in import (
     register_complex,
     register_simple,
 )
+from wxauth.services.wechat_session import check_wechat_session, reset_wechat_session
 
 __all__ = [
     "ConfirmedPerson",
     "Device",
+    "Linked",
     "Me",
     "OpenData",
+    "PhoneCode",
+    "PhoneSignIn",
     "SignIn",
     "authorize",
     "bind_phone_by_code",
     "bind_phone_by_data",
+    "bind_wechat",
     "change_profile",
     "check_token",
+    "check_wechat_session",
     "confirm_code",
     "confirm_ticket",
+    "end_other_sessions",
+    "end_session",
     "end_sessions",
+    "list_sessions",
     "login",
     "logout",
     "logout_everywhere",
+    "phone_login",
     "read_me",
     "refresh",
     "register_complex",
     "register_simple",
+    "require_fresh",
+    "reset_wechat_session",
+    "unbind_phone",
+    "unbind_wechat",
 ]

@@ -39,8 +39,7 @@ def bind_phone_by_code(
     identity = _identity(session, wechat_app)
     if identity is None:
         raise WechatPhoneCodeInvalid(reason="the user is not known in this app")
-    info = client.phone_number(wechat_app, phone_code=phone_code, openid=identity.openid)
-    number = to_e164(country_code=info.country_code, pure_number=info.pure_number)
+    number = number_of_code(wechat_app, openid=identity.openid, phone_code=phone_code)
     return _bind(session.user, number, source=PhoneNumber.Source.PHONE_CODE)
 
 
@@ -59,8 +58,7 @@ def bind_phone_by_data(
     Raise what ``open_data`` raises, ``UnknownApp``, ``PhoneDataDisabled``, ``PhoneTaken``,
     ``PhoneNumberInvalid``, or the ``WechatError`` that WeChat answers.
     """
-    if not conf.phone_by_encrypted_data:
-        raise PhoneDataDisabled()
+    check_data_is_taken()
     wechat_app = _app(session, app)
     identity = _identity(session, wechat_app)
     if identity is None:
@@ -69,14 +67,29 @@ def bind_phone_by_data(
         session_key: str | None = session_keys.fetch(session.id)
     else:
         session_key = _renew_session_key(session, identity, wechat_app, login_code)
-    opened = open_data(
-        data, session_key=session_key, app_id=wechat_app.app_id, openid=identity.openid
-    )
-    number = to_e164(
+    number = number_of_data(wechat_app, openid=identity.openid, session_key=session_key, data=data)
+    return _bind(session.user, number, source=PhoneNumber.Source.ENCRYPTED_DATA)
+
+
+def number_of_code(app: WechatApp, *, openid: str, phone_code: str) -> str:
+    """Spend the phone code, which must be this person's, and return the number in E.164."""
+    info = client.phone_number(app, phone_code=phone_code, openid=openid)
+    return to_e164(country_code=info.country_code, pure_number=info.pure_number)
+
+
+def number_of_data(app: WechatApp, *, openid: str, session_key: str | None, data: OpenData) -> str:
+    """Return the number in E.164 inside ``data``; raise what ``open_data`` raises."""
+    opened = open_data(data, session_key=session_key, app_id=app.app_id, openid=openid)
+    return to_e164(
         country_code=str(opened.get("countryCode", "")),
         pure_number=str(opened.get("purePhoneNumber", "")),
     )
-    return _bind(session.user, number, source=PhoneNumber.Source.ENCRYPTED_DATA)
+
+
+def check_data_is_taken() -> None:
+    """Raise ``PhoneDataDisabled`` when the project takes the phone button's code only."""
+    if not conf.phone_by_encrypted_data:
+        raise PhoneDataDisabled()
 
 
 def to_e164(*, country_code: str, pure_number: str) -> str:

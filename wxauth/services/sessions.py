@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -80,15 +81,20 @@ def end_sessions(*, sessions: Iterable[LoginSession]) -> int:
 
 def _end(sessions: list[LoginSession], *, user: HostUser) -> int:
     sids = [session.id for session in sessions]
-
-    def step() -> int:
-        ended = LoginSession.objects.revoke(sids, now=timezone.now())
-        if ended:
-            transactions.send_after_commit(user_logged_out, user=user, sessions=sids)
-        return ended
-
-    ended = transactions.run(step)
+    ended = transactions.run(lambda: revoke(sids, user=user))
     session_keys.forget(sids)
+    return ended
+
+
+def revoke(sids: list[UUID], *, user: HostUser) -> int:
+    """
+    End these sessions of ``user`` inside the caller's transaction; return how many were open.
+
+    What the cache keeps of them is the caller's to forget, after the commit.
+    """
+    ended = LoginSession.objects.revoke(sids, now=timezone.now())
+    if ended:
+        transactions.send_after_commit(user_logged_out, user=user, sessions=sids)
     return ended
 
 

@@ -49,12 +49,12 @@ def login(*, person: ConfirmedPerson, device: Device = NOWHERE) -> SignIn:
 
     def step() -> tuple[WechatIdentity, LoginSession] | None:
         match = identities.find(person)
-        return None if match is None else _enter(match, person, device, now=now)
+        return None if match is None else enter(match, person, device, now=now)
 
     entered = transactions.run(step)
     if entered is None:
-        raise NotRegistered(ticket=_ticket(person))
-    return _hand_over(*entered, person=person, registered=False)
+        raise NotRegistered(ticket=issue_ticket(person))
+    return hand_over(*entered, person=person, registered=False)
 
 
 def register_simple(
@@ -106,25 +106,27 @@ def _register(
     def step() -> tuple[WechatIdentity, LoginSession, bool]:
         match = identities.find(person)
         if match is not None:
-            return *_enter(match, person, device, now=now), False
-        identity = _create_account(person, profile, referrer, now=now)
-        return identity, _open_session(identity, person, device, now=now, registered=True), True
+            return *enter(match, person, device, now=now), False
+        identity = create_account(person, profile, referrer, now=now)
+        return identity, open_session(identity, person, device, now=now, registered=True), True
 
     identity, session, registered = transactions.run(step)
-    return _hand_over(identity, session, person=person, registered=registered)
+    return hand_over(identity, session, person=person, registered=registered)
 
 
-def _enter(
+def enter(
     match: identities.Match, person: ConfirmedPerson, device: Device, *, now: datetime
 ) -> tuple[WechatIdentity, LoginSession]:
+    """Open a session for a person who is known, inside a transaction. Raise ``UserInactive``."""
     backends.check_entry(match.user)
     identity = identities.settle(match, person, now=now)
-    return identity, _open_session(identity, person, device, now=now, registered=False)
+    return identity, open_session(identity, person, device, now=now, registered=False)
 
 
-def _create_account(
+def create_account(
     person: ConfirmedPerson, profile: Profile, referrer: Any, *, now: datetime
 ) -> WechatIdentity:
+    """Make the user of a person whom ``find`` does not know, inside a transaction."""
     user = conf.create_user(app=person.app)
     identity = identities.register(person, user, now=now)
     WechatProfile.objects.create(user=user, app=person.app.alias, created_at=now, **asdict(profile))
@@ -158,7 +160,7 @@ def _find_referrer(referrer: Any) -> HostUser | None:
     return user if user is not None and backends.may_enter(user) else None
 
 
-def _open_session(
+def open_session(
     identity: WechatIdentity,
     person: ConfirmedPerson,
     device: Device,
@@ -166,6 +168,7 @@ def _open_session(
     now: datetime,
     registered: bool,
 ) -> LoginSession:
+    """Add the session of a sign-in, inside its transaction."""
     user = identity.user
     session = LoginSession.objects.create(
         user=user,
@@ -185,9 +188,10 @@ def _open_session(
     return session
 
 
-def _hand_over(
+def hand_over(
     identity: WechatIdentity, session: LoginSession, *, person: ConfirmedPerson, registered: bool
 ) -> SignIn:
+    """Return the result of a sign-in that has been committed, and keep its session_key."""
     session_keys.keep(session.id, person.session_key)
     return SignIn(
         user=identity.user,
@@ -198,8 +202,8 @@ def _hand_over(
     )
 
 
-def _ticket(person: ConfirmedPerson) -> str | None:
-    # Without a cache the person can still register: with a code of their own.
+def issue_ticket(person: ConfirmedPerson) -> str | None:
+    """Return a ticket, or None without a cache: a person can still register by a code."""
     try:
         return tickets.issue(person)
     except StoreUnavailable:

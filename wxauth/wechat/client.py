@@ -76,6 +76,13 @@ def code_to_session(app: WechatApp, *, login_code: str) -> CodeSession:
     )
 
 
+@sensitive_variables("phone_code")
+def check_phone_code(phone_code: str) -> None:
+    """Raise ``WechatPhoneCodeInvalid`` for what cannot be one: before anything is spent for it."""
+    if not _CODE.fullmatch(phone_code):
+        raise WechatPhoneCodeInvalid(reason="phone_code is not printable ASCII of a code's length")
+
+
 @sensitive_variables("phone_code", "body", "answer", "info", "number")
 def phone_number(app: WechatApp, *, phone_code: str, openid: str | None = None) -> PhoneInfo:
     """
@@ -85,8 +92,7 @@ def phone_number(app: WechatApp, *, phone_code: str, openid: str | None = None) 
     when the code is wrong, used, too old, or not this person's; ``WechatDataInvalid`` when the
     answer bears the watermark of another app.
     """
-    if not _CODE.fullmatch(phone_code):
-        raise WechatPhoneCodeInvalid(reason="phone_code is not printable ASCII of a code's length")
+    check_phone_code(phone_code)
     body = {"code": phone_code} if openid is None else {"code": phone_code, "openid": openid}
     answer = _ask_with_token(
         app,

@@ -4,6 +4,8 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db import IntegrityError
+
 from wxauth import transactions
 from wxauth.conf import HostUser, WechatApp
 from wxauth.models import WechatIdentity, WechatUnion
@@ -67,9 +69,10 @@ def settle(match: Match, person: ConfirmedPerson, *, now: datetime) -> WechatIde
     One UPDATE when nothing is new. A unionid seen for the first time is claimed; when it belongs
     to another user, the person stays who the openid says, ``union_conflict_at`` is set on the
     identity and the signal is sent once. ``IntegrityError`` when a parallel sign-in attached the
-    identity first: find again.
+    identity first, or a merge gave it or its union to another user: find again.
     """
     if match.identity is None:
+        _hold_union(person, match.user)
         return _create_identity(person, match.user, now=now)
     identity = match.identity
     identity.last_login_at = now
@@ -84,8 +87,19 @@ def settle(match: Match, person: ConfirmedPerson, *, now: datetime) -> WechatIde
             changed += ["unionid", "union_conflict_at"]
         else:
             _record_conflict(identity, union, now=now)
-    identity.save(update_fields=changed)
+    # Not save(): a merge may have moved the identity since it was found. This waits for it.
+    rows = WechatIdentity.objects.filter(pk=identity.pk, user=identity.user_id)
+    if not rows.update(**{name: getattr(identity, name) for name in changed}):
+        raise IntegrityError("the identity belongs to another user by now")
     return identity
+
+
+def _hold_union(person: ConfirmedPerson, user: HostUser) -> None:
+    unions = WechatUnion.objects.filter(
+        scope=person.app.union_scope, unionid=person.unionid, user=user
+    )
+    if unions.select_for_update().first() is None:
+        raise IntegrityError("the union belongs to another user by now")
 
 
 def _record_conflict(identity: WechatIdentity, union: WechatUnion, *, now: datetime) -> None:

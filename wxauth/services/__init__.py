@@ -2,6 +2,15 @@
 
 from wxauth.identities import ConfirmedPerson
 from wxauth.services.devices import Device
+from wxauth.services.merge_plans import MergePlan, PlanLine, is_merged, plan_merge
+from wxauth.services.merging import (
+    confirm_own_merge,
+    forget_merges,
+    propose_merge,
+    propose_own_merge,
+    run_merge,
+    undo_merge,
+)
 from wxauth.services.open_data import OpenData
 from wxauth.services.people import confirm_code, confirm_ticket
 from wxauth.services.phones import bind_phone_by_code, bind_phone_by_data
@@ -19,7 +28,9 @@ __all__ = [
     "ConfirmedPerson",
     "Device",
     "Me",
+    "MergePlan",
     "OpenData",
+    "PlanLine",
     "SignIn",
     "authorize",
     "bind_phone_by_code",
@@ -27,13 +38,21 @@ __all__ = [
     "change_profile",
     "check_token",
     "confirm_code",
+    "confirm_own_merge",
     "confirm_ticket",
     "end_sessions",
+    "forget_merges",
+    "is_merged",
     "login",
     "logout",
     "logout_everywhere",
+    "plan_merge",
+    "propose_merge",
+    "propose_own_merge",
     "read_me",
     "refresh",
     "register_complex",
     "register_simple",
+    "run_merge",
+    "undo_merge",
 ]

@@ -131,6 +131,13 @@ ROUTES = [
         signed_in=True,
         base={"encryptedData": DATA, "iv": IV, "code": CODE},
     ),
+    Route("merge/plan", {"other_token": Field('"t"', 4096)}, signed_in=True),
+    Route(
+        "merge/confirm",
+        {"other_token": Field('"t"', 4096), "merge": Field("1", 16)},
+        signed_in=True,
+        base={"other_token": '"t"', "merge": "1"},
+    ),
 ]
 
 # What is sent in a field of a JSON body, as the text that stands there.

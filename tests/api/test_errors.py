@@ -46,6 +46,10 @@ TABLE = {
     "wechat_unavailable": (503, "login_again"),
     "wechat_timeout": (504, "login_again"),
     "wechat_config_error": (500, "stop"),
+    "fresh_sign_in_required": (403, "login_again"),
+    "merge_proof_invalid": (403, "login_again"),
+    "merge_refused": (409, "stop"),
+    "merge_running": (409, "wait"),
 }
 CLASSES = [
     kind

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -96,10 +97,7 @@ def test_two_users_merged_both_ways_end_as_one(make_user: MakeUser, app: WechatA
         give(a, app)
         give(b, app)
         done, refused = split(at_once([plan_and_run(a, b), plan_and_run(b, a)]))
-        assert len(done) <= 1
-        if not done:  # each saw that the other had just been confirmed
-            assert active([a, b]) == sorted([a.pk, b.pk])
-            continue
+        assert len(done) == 1
         assert len(refused) == 1
         winner = done[0].winner_id
         assert active([a, b]) == [winner]
@@ -221,7 +219,8 @@ def test_phone_bound_during_a_merge_is_refused_and_stays_free(
     a, b = make_user("a"), make_user("b")
     give(b, app)
     session = services.login(person=person(app, "b")).session
-    bind = lambda: phones._bind(session.user, "+8617400000001", source=PhoneNumber.Source.SMS)  # noqa: E731
+    sms = PhoneNumber.Source.SMS
+    bind = partial(phones._bind, session.user, "+8617400000001", source=sms)
     answer, waited = during(a, b, bind)
     assert waited
     assert isinstance(answer, TokenInvalid)
@@ -254,9 +253,10 @@ def test_crowd_of_sign_ins_and_binds_around_a_merge(make_user: MakeUser, app: We
         give(b, app)
         number = f"+86174000000{turn:02d}"
         bound = services.login(person=person(app, name)).session.user
-        calls = [thread(lambda: services.login(person=person(app, name)))] * 5
+        sms = PhoneNumber.Source.SMS
+        calls = [thread(partial(services.login, person=person(app, name)))] * 5
         calls.append(plan_and_run(a, b))
-        calls.append(thread(lambda: phones._bind(bound, number, source=PhoneNumber.Source.SMS)))
+        calls.append(thread(partial(phones._bind, bound, number, source=sms)))
         *answers, merged, phone = at_once(calls)
         assert isinstance(merged, Merge), merged
         assert WechatIdentity.objects.get(openid=f"o-{name}").user == a
@@ -282,7 +282,8 @@ def test_killed_merge_has_not_happened_and_the_next_run_finishes_it(
     give(b, app, rows=5000)
     WechatProfile.objects.create(user=b, nickname="b")
     process = run_command(a, b, "--yes", KILLED="1")
-    assert process.wait(PATIENCE) == -signal.SIGKILL
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == -signal.SIGKILL
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and lock_is_held(b):
         pass  # until the database has seen that its client is gone

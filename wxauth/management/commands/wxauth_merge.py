@@ -1,6 +1,5 @@
 """``manage.py wxauth_merge``: plan, do and undo the merge of two users, as the operator."""
 
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -60,7 +59,8 @@ class Command(BaseCommand):
             return
         merge = merge or services.propose_merge(winner=winner, loser=loser)
         self.show(merge)
-        bar = Bar(self, sum(line["moves"] + line["stays"] for line in merge.plan["lines"]))
+        lines = merge.plan.get("lines", [])
+        bar = Bar(self, sum(line["moves"] + line["stays"] for line in lines if line["moves"]))
         services.run_merge(merge=merge, progress=bar.add)
         bar.end()
         self.stdout.write(f"Merge {merge.pk} is done. Undo it with --undo {merge.pk} --yes.")
@@ -81,7 +81,7 @@ class Command(BaseCommand):
         winner, loser = plan.winner, plan.loser
         self.stdout.write(f"User {_key(loser)} goes, user {_key(winner)} stays.")
         lines = plan.plan if isinstance(plan, Merge) else plan.as_json()
-        for line in lines["lines"]:
+        for line in lines.get("lines", []):
             text = f"  {line['model']}.{line['field']}: {line['moves']} move"
             if line["stays"] or line["why"]:
                 text += f", {line['stays']} stay. {line['why']}"
@@ -95,7 +95,7 @@ class Bar:
         self.out = command.stdout
         self.total = max(total, 1)
         self.done = self.tenth = 0
-        self.is_terminal = bool(getattr(sys.stdout, "isatty", bool)()) and self.out.isatty()
+        self.is_terminal = self.out.isatty()
 
     def add(self, rows: int) -> None:
         self.done += rows

@@ -198,6 +198,9 @@ class MergeRunning(WxauthError):
     detail = gettext_noop("One of these accounts is just being merged. Please wait a moment.")
     action = "wait"
 
+    def __init__(self, *, reason: str = "") -> None:
+        super().__init__(reason=reason, retry_after=10)
+
 
 # What WeChat answered
 

@@ -228,6 +228,19 @@ def test_phone_bound_during_a_merge_is_refused_and_stays_free(
 
 
 @pytest.mark.database_server
+def test_row_added_by_the_host_during_a_merge_comes_late_and_is_collected(
+    make_user: MakeUser, app: WechatApp, during: Callable[..., Any]
+) -> None:
+    a, b = make_user("a"), make_user("b")
+    give(b, app)
+    order, waited = during(a, b, lambda: Order.objects.create(user_id=b.pk, text="late"))
+    assert waited, "the foreign key waits for the merge"
+    assert Order.objects.get(pk=order.pk).user == b
+    assert services.collect_late_rows() == 1
+    assert Order.objects.filter(user=a).count() == 21
+
+
+@pytest.mark.database_server
 def test_user_deleted_during_a_merge_takes_nothing_along(
     make_user: MakeUser, app: WechatApp, during: Callable[..., Any]
 ) -> None:

@@ -99,6 +99,13 @@ def test_old_steps_are_forgotten(pair: list[str]) -> None:
         run("--undo", str(Merge.objects.get().pk), "--yes")
 
 
+def test_late_rows_are_collected(pair: list[str]) -> None:
+    run(*pair, "--yes")
+    Order.objects.create(user_id=pair[1])
+    assert run("--late") == "1 rows moved.\n"
+    assert owners() == {pair[0]}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

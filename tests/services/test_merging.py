@@ -649,3 +649,33 @@ def test_revoked_session_ids_are_those_that_were_good(winner: Any, loser: Any) -
 
 def test_permission_to_merge_exists(db: None) -> None:
     assert Permission.objects.filter(codename="merge_users").exists()
+
+
+def test_row_that_comes_late_is_collected_and_undone_with_the_rest(winner: Any, loser: Any) -> None:
+    host.Vote.objects.create(user=winner, poll=1)
+    host.Vote.objects.create(user=loser, poll=1)
+    done = merge(winner, loser)
+    late = host.Order.objects.create(user=loser)
+    steps = done.steps.count()
+    assert services.collect_late_rows() == 1
+    assert services.collect_late_rows() == 0
+    assert owners(host.Order) == [winner.pk]
+    assert owners(host.Vote) == [winner.pk, loser.pk], "what collided still does"
+    assert done.steps.count() == steps + 1
+    services.undo_merge(merge=done)
+    late.refresh_from_db()
+    assert late.user == loser
+    assert services.collect_late_rows() == 0
+
+
+def test_merged_user_lives_on_in_the_last_of_a_chain(
+    winner: Any, loser: Any, make_user: MakeUser
+) -> None:
+    third = make_user()
+    assert services.merged_into(loser.pk) is None
+    merge(winner, loser)
+    assert services.merged_into(loser.pk) == winner
+    merge(third, winner)
+    assert services.merged_into(loser.pk) == third
+    type(third)._base_manager.get(pk=third.pk).delete()
+    assert services.merged_into(loser.pk) is None

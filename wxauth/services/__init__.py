@@ -2,8 +2,9 @@
 
 from wxauth.identities import ConfirmedPerson
 from wxauth.services.devices import Device
-from wxauth.services.merge_plans import MergePlan, PlanLine, is_merged, plan_merge
+from wxauth.services.merge_plans import MergePlan, PlanLine, is_merged, merged_into, plan_merge
 from wxauth.services.merging import (
+    collect_late_rows,
     confirm_own_merge,
     forget_merges,
     propose_merge,
@@ -37,6 +38,7 @@ __all__ = [
     "bind_phone_by_data",
     "change_profile",
     "check_token",
+    "collect_late_rows",
     "confirm_code",
     "confirm_own_merge",
     "confirm_ticket",
@@ -46,6 +48,7 @@ __all__ = [
     "login",
     "logout",
     "logout_everywhere",
+    "merged_into",
     "plan_merge",
     "propose_merge",
     "propose_own_merge",

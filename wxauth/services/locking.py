@@ -19,7 +19,7 @@ def lock_users(*keys: Any) -> dict[Any, HostUser]:
     and not in a circle. Rows that point to them cannot be added meanwhile: foreign keys ask for
     a lock of their own.
     """
-    rows = QuerySet(get_user_model(), using=transactions.database())
+    rows: QuerySet = QuerySet(get_user_model(), using=transactions.database())
     return {user.pk: user for user in rows.filter(pk__in=keys).order_by("pk").select_for_update()}
 
 

@@ -89,7 +89,7 @@ def check_allowed(winner: HostUser, loser: HostUser, *, merge: Merge | None = No
         raise MergeRefused(reason="both are the same user")
     since = timezone.now() - ABANDONED
     running = Merge.objects.running([winner, loser], since=since)
-    if running.exclude(pk=merge.pk if merge else None).exists():
+    if any(other != merge for other in running):
         raise MergeRunning(reason="a merge of one of these users is running")
     if any(getattr(loser, name, False) for name in ("is_staff", "is_superuser")):
         raise MergeRefused(reason=f"user {loser.pk} has privileges")
@@ -106,9 +106,31 @@ def is_merged(user: HostUser) -> bool:
     return Merge.objects.filter(loser_key=str(user.pk), state=Merge.State.DONE).exists()
 
 
+def merged_into(user_key: Any) -> HostUser | None:
+    """
+    Return the user in whom the user with this key lives on, however often that was merged again.
+
+    None when there has been no such merge, or the last one of them is gone.
+    """
+    winner, seen = None, set()
+    key = str(user_key)
+    while key not in seen:
+        seen.add(key)
+        merge = (
+            Merge.objects.select_related("winner")
+            .filter(loser_key=key, state=Merge.State.DONE)
+            .order_by("-done_at")
+            .first()
+        )
+        if merge is None:
+            return winner
+        winner, key = merge.winner, merge.winner_key
+    return None  # merged, switched on by hand, and merged the other way round
+
+
 def reload_users(*users: HostUser) -> list[HostUser]:
     """Return the users as the database has them now; ``MergeRefused`` when one is gone."""
-    rows = models.QuerySet(get_user_model(), using=transactions.database())
+    rows: models.QuerySet = models.QuerySet(get_user_model(), using=transactions.database())
     found = rows.in_bulk([user.pk for user in users])
     if not all(user.pk in found for user in users):
         raise MergeRefused(reason="one of the users is gone")

@@ -1,6 +1,7 @@
 """Two users of one person become one: plan, confirm, merge, and within 30 days undo."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.db.models import Q
@@ -98,6 +99,18 @@ def undo_merge(*, merge: Merge, actor: HostUser | None = None, device: Device = 
     return merge
 
 
+def collect_late_rows() -> int:
+    """
+    Move what has come to merged users since, and return how many rows that were.
+
+    A request of theirs that was under way may add a row when the merge is over. Safe to run from
+    cron; one transaction for each merge of the last 30 days.
+    """
+    recent = Merge.objects.filter(state=State.DONE, done_at__gt=timezone.now() - UNDO_PERIOD)
+    keys = list(recent.order_by("done_at").values_list("pk", flat=True))
+    return sum(transactions.run(partial(_move_late, key)) for key in keys)
+
+
 def forget_merges() -> int:
     """Delete what it takes to undo merges that are too old for it; return how many steps."""
     limit = timezone.now() - UNDO_PERIOD
@@ -163,27 +176,45 @@ def _execute(
     now = timezone.now()
     own_rows.fill_profile(merge, winner=winner, loser=loser)
     own_rows.free_phone(merge, winner=winner, loser=loser)
-    moved = 0
-    for relation in find_relations(winner, loser):
-        if relation.why_left:
-            continue
-        condition = own_rows.stays(relation, winner=winner, loser=loser)
-        moved += move(
-            relation, condition, merge=merge, winner=winner, loser=loser, progress=progress
-        )
+    moved = _move_all(merge, winner, loser, progress=progress)
     own_rows.clear_conflicts(merge, winner=winner)
     loser.is_active = False
     loser.save(update_fields=["is_active"])
     sids = own_rows.revoke_sessions(loser, now=now)
     merge.state, merge.done_at = State.DONE, now
     merge.save(update_fields=["state", "done_at"])
-    facts = {"merge": merge.pk, "winner": merge.winner_key, "loser": merge.loser_key}
+    facts: dict[str, Any] = {
+        "merge": merge.pk,
+        "winner": merge.winner_key,
+        "loser": merge.loser_key,
+    }
     for user in (winner, loser):
         record(AuditEvent.Kind.MERGED, user=user, actor=actor, device=device, rows=moved, **facts)
     if sids:
         transactions.send_after_commit(user_logged_out, user=loser, sessions=sids)
     transactions.send_after_commit(users_merged, winner=winner, loser=loser, merge=merge)
     return sids
+
+
+def _move_all(merge: Merge, winner: HostUser, loser: HostUser, **how: Any) -> int:
+    moved = 0
+    for relation in find_relations(winner, loser):
+        if not relation.why_left:
+            stays = own_rows.stays(relation, winner=winner, loser=loser)
+            moved += move(relation, stays, merge=merge, winner=winner, loser=loser, **how)
+    return moved
+
+
+def _move_late(merge_id: Any) -> int:
+    merge = Merge.objects.get(pk=merge_id)
+    locked = lock_people(merge.winner_id, merge.loser_id)
+    merge = Merge.objects.select_for_update().get(pk=merge_id)
+    winner, loser = locked.get(merge.winner_id), locked.get(merge.loser_id)
+    if merge.state != State.DONE or winner is None or loser is None:
+        return 0
+    if not winner.is_active or loser.is_active or is_merged(winner):
+        return 0
+    return _move_all(merge, winner, loser, progress=lambda rows: None, note_left=False)
 
 
 # Undoing it
@@ -207,7 +238,11 @@ def _undo(merge_id: Any, actor: HostUser | None, device: Device) -> list[Any]:
     loser.save(update_fields=["is_active"])
     merge.state, merge.undone_at = State.UNDONE, timezone.now()
     merge.save(update_fields=["state", "undone_at"])
-    facts = {"merge": merge.pk, "winner": merge.winner_key, "loser": merge.loser_key}
+    facts: dict[str, Any] = {
+        "merge": merge.pk,
+        "winner": merge.winner_key,
+        "loser": merge.loser_key,
+    }
     for user in (winner, loser):
         record(
             AuditEvent.Kind.MERGE_UNDONE,

@@ -30,6 +30,7 @@ def move(
     winner: HostUser,
     loser: HostUser,
     progress: Progress,
+    note_left: bool = True,
 ) -> int:
     """
     Point the loser's rows to the winner, but for those that match ``stays``; return how many.
@@ -49,7 +50,8 @@ def move(
         free = [key for key in chunk if key not in keep]
         taken, refused = _update(rows, free, relation.field, relation.winner_value)
         _note(merge, MergeStep.Kind.MOVED, relation, taken)
-        _note(merge, MergeStep.Kind.LEFT, relation, [*keep, *refused])
+        if note_left:
+            _note(merge, MergeStep.Kind.LEFT, relation, [*keep, *refused])
         moved += len(taken)
         progress(len(chunk))
     return moved
@@ -70,7 +72,7 @@ def move_back(step: MergeStep, *, winner: HostUser, loser: HostUser) -> list[Any
     value = _value_of(field, winner)
     back = _value_of(field, loser)
     keys = [tuple(key) if isinstance(key, list) else key for key in step.keys]
-    rows = QuerySet(model, using=transactions.database()).filter(**{field.attname: value})
+    rows: QuerySet = QuerySet(model, using=transactions.database()).filter(**{field.attname: value})
     merge_undoing.send(
         sender=model, field=field.name, rows=rows.filter(pk__in=keys), winner=winner, loser=loser
     )

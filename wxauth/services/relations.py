@@ -129,7 +129,7 @@ def find_relations(winner: HostUser, loser: HostUser) -> list[Relation]:
         if _points_here(rel)
     ]
     for child in _children(user_model):
-        rows = QuerySet(child, using=transactions.database())
+        rows: QuerySet = QuerySet(child, using=transactions.database())
         parts = {user.pk: rows.filter(pk=user.pk).first() for user in (winner, loser)}
         for rel in child._meta.get_fields(include_hidden=True):
             if _points_here(rel) and rel.model._meta.concrete_model is child:
@@ -148,7 +148,7 @@ def find_generic(loser: HostUser) -> Iterator[tuple[type[models.Model], str, int
                 kind = ContentType.objects.get_for_model(
                     loser, for_concrete_model=field.for_concrete_model
                 )
-                rows = QuerySet(model, using=transactions.database()).filter(
+                rows: QuerySet = QuerySet(model, using=transactions.database()).filter(
                     **{field.ct_field: kind, field.fk_field: str(loser.pk)}
                 )
                 count = rows.count()

@@ -29,18 +29,26 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="do it")
         parser.add_argument("--undo", type=int, metavar="ID", help="undo the merge with this id")
         parser.add_argument(
+            "--late",
+            action="store_true",
+            help="move the rows that have come to merged users of the last 30 days since",
+        )
+        parser.add_argument(
             "--forget",
             action="store_true",
             help="delete what it takes to undo merges of more than 30 days ago",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        chosen = [bool(options["users"]), options["undo"] is not None, options["forget"]]
+        chosen = [bool(options["users"]), options["undo"] is not None]
+        chosen += [options["late"], options["forget"]]
         if sum(chosen) != 1 or len(options["users"]) not in (0, 2):
-            raise CommandError("Give WINNER and LOSER, or --undo ID, or --forget.")
+            raise CommandError("Give WINNER and LOSER, or --undo ID, --late or --forget.")
         try:
             if options["forget"]:
                 self.stdout.write(f"{services.forget_merges()} steps deleted.")
+            elif options["late"]:
+                self.stdout.write(f"{services.collect_late_rows()} rows moved.")
             elif options["undo"] is not None:
                 self.undo(options["undo"], sure=options["yes"])
             else:

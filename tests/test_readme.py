@@ -94,7 +94,7 @@ def test_curl_examples_answer_as_they_say(
 @pytest.mark.parametrize("name", CURL_DOCUMENTS)
 def test_each_route_has_an_example(name: str) -> None:
     code = block(name, "sh curl")
-    called = set(re.findall(r"\$API/(\w+)", code))
+    called = set(re.findall(r"\$API/([\w/]+)", code))
     wanted = routes().keys() if name.startswith("docs/") else called & routes().keys()
     assert called == wanted
     assert len(expected(code)) == len(re.findall(r"\$API/", code))

@@ -136,6 +136,8 @@ class Customer(get_user_model()):
     """A child of the user model, in a table of its own."""
 
     level = models.IntegerField(default=0)
+    boss = models.ForeignKey(USER, models.SET_NULL, null=True, related_name="+")
+    friends = models.ManyToManyField("self")
 
     objects = models.Manager()
 
@@ -171,3 +173,12 @@ class Grant(models.Model):
 
     user = models.ForeignKey(USER, models.CASCADE)
     permission = models.ForeignKey("auth.Permission", models.CASCADE)
+
+
+class Report(models.Model):
+    """A view that is not there."""
+
+    user = models.ForeignKey(USER, models.DO_NOTHING, related_name="+")
+
+    class Meta:
+        managed = False

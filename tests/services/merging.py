@@ -52,7 +52,7 @@ def owners(model: Any, field: str = "user_id") -> list[Any]:
 
 def snapshot() -> dict[str, list[Any]]:
     """Return every row of every table that a merge may touch."""
-    tables = [model for model in vars(host).values() if isinstance(model, type)]
+    tables: list[Any] = [model for model in vars(host).values() if isinstance(model, type)]
     tables += [
         getattr(__import__("wxauth.models", fromlist=["models"]), name)
         for name in ("WechatIdentity", "WechatUnion", "WechatProfile", "PhoneNumber", "Referral")
@@ -60,6 +60,6 @@ def snapshot() -> dict[str, list[Any]]:
     tables += [host.Club.members.through, get_user_model()]
     found = {}
     for table in tables:
-        if hasattr(table, "_meta") and not table._meta.abstract and not table._meta.proxy:
+        if hasattr(table, "_meta") and table._meta.managed and not table._meta.proxy:
             found[table._meta.label] = sorted(map(repr, rows(table).values()))
     return found

@@ -191,6 +191,37 @@ def test_part_that_the_winner_lacks_keeps_its_rows(winner: Any, loser: Any) -> N
     assert owners(host.Invoice, "customer_id") == [loser.pk]
 
 
+def customer(user: Any, **fields: Any) -> Any:
+    part = host.Customer(pk=user.pk, **fields)
+    part.save_base(raw=True)
+    return part
+
+
+def test_nobody_becomes_their_own_boss_or_friend(
+    winner: Any, loser: Any, make_user: MakeUser
+) -> None:
+    third = make_user()
+    mine = customer(winner, boss=loser)
+    other, third_part = customer(loser, boss=loser), customer(third, boss=loser)
+    other.friends.add(mine, third_part)
+    counts = host.Customer.friends.through.objects.count()
+    merge(winner, loser)
+    bosses = dict(rows(host.Customer).values_list("pk", "boss"))
+    assert bosses == {winner.pk: loser.pk, loser.pk: loser.pk, third.pk: winner.pk}
+    assert host.Customer.friends.through.objects.count() == counts
+    assert set(mine.friends.values_list("pk", flat=True)) == {loser.pk, third.pk}
+
+
+def test_table_that_django_does_not_manage_is_named_and_not_touched(
+    winner: Any, loser: Any
+) -> None:
+    host.Order.objects.create(user=loser)
+    plan = services.plan_merge(winner=winner, loser=loser)
+    assert lines(plan)["host_app.Report.user"] == (0, 0)
+    merge(winner, loser)
+    assert owners(host.Order) == [winner.pk]
+
+
 def test_many_rows_move_in_chunks(winner: Any, loser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moving, "CHUNK", 3)
     host.Message.objects.bulk_create(host.Message(author=loser) for _ in range(10))
@@ -234,7 +265,8 @@ def test_plan_tells_what_the_merge_then_does(winner: Any, loser: Any) -> None:
 
 
 def test_plan_of_a_stranger_is_empty(winner: Any, loser: Any) -> None:
-    assert services.plan_merge(winner=winner, loser=loser).lines == ()
+    plan = services.plan_merge(winner=winner, loser=loser)
+    assert (plan.moves, plan.stays) == (0, 0)
 
 
 def test_proxies_and_hidden_tables_are_listed_once(winner: Any, loser: Any) -> None:
@@ -637,6 +669,16 @@ def test_old_steps_are_forgotten_and_the_merge_is_kept(winner: Any, loser: Any) 
     Merge.objects.update(done_at=timezone.now() - timedelta(days=31))
     assert services.forget_merges() == 1
     assert Merge.objects.get().state == Merge.State.DONE
+
+
+def test_steps_of_users_who_are_gone_are_forgotten(winner: Any, loser: Any) -> None:
+    phone(winner, "+8617400000001")
+    phone(loser, "+8617400000002")
+    merge(winner, loser)
+    assert services.forget_merges() == 0
+    type(loser)._base_manager.get(pk=loser.pk).delete()
+    services.forget_merges()
+    assert not MergeStep.objects.exists(), "nor is the number kept"
 
 
 def test_revoked_session_ids_are_those_that_were_good(winner: Any, loser: Any) -> None:

@@ -112,10 +112,15 @@ def collect_late_rows() -> int:
 
 
 def forget_merges() -> int:
-    """Delete what it takes to undo merges that are too old for it; return how many steps."""
+    """
+    Delete what it takes to undo merges, where nobody can any more: too old, undone, users gone.
+
+    Return how many steps that were.
+    """
     limit = timezone.now() - UNDO_PERIOD
     Merge.objects.filter(state=State.PLANNED, created_at__lt=limit).delete()
-    old = MergeStep.objects.filter(merge__done_at__lt=limit)
+    gone = Q(merge__winner=None) | Q(merge__loser=None) | Q(merge__state=State.UNDONE)
+    old = MergeStep.objects.filter(Q(merge__done_at__lt=limit) | gone)
     deleted = 0
     # One by one: a step holds up to 2000 keys, and a lock must be short.
     for key in old.values_list("pk", flat=True).iterator():

@@ -100,7 +100,7 @@ class Relation:
     def _points_to_itself(self) -> list[Q]:
         """Match what would become the winner's friendship, or managing, of themselves."""
         users = get_user_model()._meta.concrete_model
-        if self.model._meta.concrete_model is users:
+        if users is not None and issubclass(self.model, users):
             return [Q(**{self.field.target_field.attname: self.winner_value}) | self._is_loser()]
         if not self.model._meta.auto_created:
             return []

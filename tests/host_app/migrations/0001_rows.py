@@ -22,25 +22,18 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="Customer",
+            name="Report",
             fields=[
                 (
-                    "user_ptr",
-                    models.OneToOneField(
-                        auto_created=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        parent_link=True,
-                        primary_key=True,
-                        serialize=False,
-                        to=settings.AUTH_USER_MODEL,
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("level", models.IntegerField(default=0)),
             ],
             options={
-                "verbose_name": "customer",
+                "managed": False,
             },
-            bases=(settings.AUTH_USER_MODEL.lower(),),
         ),
         migrations.CreateModel(
             name="Locker",
@@ -81,6 +74,37 @@ class Migration(migrations.Migration):
                     models.ManyToManyField(related_name="clubs", to=settings.AUTH_USER_MODEL),
                 ),
             ],
+        ),
+        migrations.CreateModel(
+            name="Customer",
+            fields=[
+                (
+                    "user_ptr",
+                    models.OneToOneField(
+                        auto_created=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        parent_link=True,
+                        primary_key=True,
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("level", models.IntegerField(default=0)),
+                (
+                    "boss",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("friends", models.ManyToManyField(to="host_app.customer")),
+            ],
+            options={
+                "verbose_name": "customer",
+            },
+            bases=(settings.AUTH_USER_MODEL.lower(),),
         ),
         migrations.CreateModel(
             name="Grant",

@@ -9,7 +9,14 @@ from django.db.models import QuerySet
 
 from tests.host_app import models as host
 from wxauth import services
-from wxauth.models import Merge
+from wxauth.models import (
+    Merge,
+    PhoneNumber,
+    Referral,
+    WechatIdentity,
+    WechatProfile,
+    WechatUnion,
+)
 
 
 def rows(model: Any) -> QuerySet:
@@ -53,10 +60,7 @@ def owners(model: Any, field: str = "user_id") -> list[Any]:
 def snapshot() -> dict[str, list[Any]]:
     """Return every row of every table that a merge may touch."""
     tables: list[Any] = [model for model in vars(host).values() if isinstance(model, type)]
-    tables += [
-        getattr(__import__("wxauth.models", fromlist=["models"]), name)
-        for name in ("WechatIdentity", "WechatUnion", "WechatProfile", "PhoneNumber", "Referral")
-    ]
+    tables += [WechatIdentity, WechatUnion, WechatProfile, PhoneNumber, Referral]
     tables += [host.Club.members.through, get_user_model()]
     found = {}
     for table in tables:

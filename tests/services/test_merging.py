@@ -149,6 +149,23 @@ def test_deferred_constraint_keeps_its_row_and_not_the_merge(winner: Any, loser:
     assert [seat.row for seat in host.Seat.objects.filter(user=loser)] == [1]
 
 
+def test_deferred_constraint_that_django_does_not_know_keeps_its_row(
+    winner: Any, loser: Any
+) -> None:
+    is_there = connection.features.supports_deferrable_unique_constraints
+    if is_there:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "ALTER TABLE host_app_order ADD CONSTRAINT host_hidden UNIQUE (user_id, text)"
+                " DEFERRABLE INITIALLY DEFERRED"
+            )
+    for user, text in ((winner, "a"), (loser, "a"), (loser, "b")):
+        host.Order.objects.create(user=user, text=text)
+    merge(winner, loser)
+    left = [order.text for order in host.Order.objects.filter(user=loser)]
+    assert left == (["a"] if is_there else [])
+
+
 def test_check_constraint_keeps_its_row(winner: Any, loser: Any, make_user: MakeUser) -> None:
     other = make_user()
     host.Friendship.objects.create(giver=loser, taker=winner)

@@ -47,7 +47,9 @@ def routes() -> dict[str, set[str]]:
     """Return the routes and their methods."""
     verbs = ("get", "post", "put", "patch", "delete")
     return {
-        pattern.name: {verb.upper() for verb in verbs if hasattr(pattern.callback.view_class, verb)}
+        str(pattern.pattern).removeprefix("^").removesuffix("/?$"): {
+            verb.upper() for verb in verbs if hasattr(pattern.callback.view_class, verb)
+        }
         for pattern in urlpatterns
     }
 

@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "wxauth",
+    "tests.host_app",
 ]
 
 # No LocaleMiddleware: many hosts have none, and our answers must speak the client's language.

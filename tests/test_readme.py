@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
 from django.utils.module_loading import import_string
 
 from tests.code_facts import (
@@ -38,7 +39,7 @@ from tests.documents import (
     table,
 )
 from tests.phone import Phone
-from wxauth import admin, signals
+from wxauth import admin, services, signals
 from wxauth.conf import Conf, WechatApp, conf
 from wxauth.simulator import WechatSimulator
 
@@ -271,6 +272,13 @@ def test_signals_table_has_the_arguments(
         assert alice.post("unbind_wechat", {"app": foreign_app.alias}).status_code == 200
         assert alice.post("unbind_phone").status_code == 204
         assert alice.post("logout").status_code == 204
+        bob = make_phone("bob")
+        bob.sign_in()
+        merge = services.propose_merge(
+            winner=get_user_model()._default_manager.get(pk=alice.uid),
+            loser=get_user_model()._default_manager.get(pk=bob.uid),
+        )
+        services.undo_merge(merge=services.run_merge(merge=merge))
     rows = table("docs/integration.md", "signal")
     documented = {plain(r["signal"]): set(re.findall(r"`(\w+)`", r["arguments"])) for r in rows}
     assert heard() == documented

@@ -225,6 +225,39 @@ class NotFound(WxauthError):
     action = "fix_request"
 
 
+# Merging two users
+
+
+class MergeProofInvalid(WxauthError):
+    """The other account is not proved: its access token is not good."""
+
+    code = "merge_proof_invalid"
+    status = 403
+    detail = gettext_noop("Please sign in to the other account again.")
+    action = "login_again"
+
+
+class MergeRefused(WxauthError):
+    """These two users may not be merged, or this merge cannot be done or undone any more."""
+
+    code = "merge_refused"
+    status = 409
+    detail = gettext_noop("These accounts cannot be merged.")
+    action = "stop"
+
+
+class MergeRunning(WxauthError):
+    """One of the two users is part of a merge that is running."""
+
+    code = "merge_running"
+    status = 409
+    detail = gettext_noop("One of these accounts is just being merged. Please wait a moment.")
+    action = "wait"
+
+    def __init__(self, *, reason: str = "") -> None:
+        super().__init__(reason=reason, retry_after=10)
+
+
 # What WeChat answered
 
 

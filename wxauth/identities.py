@@ -69,9 +69,11 @@ def settle(match: Match, person: ConfirmedPerson, *, now: datetime) -> WechatIde
     One UPDATE when nothing is new. A unionid seen for the first time is claimed; when it belongs
     to another user, the person stays who the openid says, ``union_conflict_at`` is set on the
     identity and the signal is sent once. ``IntegrityError`` when a parallel sign-in attached the
-    identity first, or a deletion took it away: find again.
+    identity first, a merge gave it or its union to another user, or a deletion took it away: find
+    again.
     """
     if match.identity is None:
+        _hold_union(person, match.user)
         return _create_identity(person, match.user, now=now)
     identity = match.identity
     identity.last_login_at = now
@@ -89,6 +91,14 @@ def settle(match: Match, person: ConfirmedPerson, *, now: datetime) -> WechatIde
     if not WechatIdentity.objects.change(identity, changed):
         raise IntegrityError("the identity is gone, or another user's: find again")
     return identity
+
+
+def _hold_union(person: ConfirmedPerson, user: HostUser) -> None:
+    unions = WechatUnion.objects.filter(
+        scope=person.app.union_scope, unionid=person.unionid, user=user
+    )
+    if unions.select_for_update().first() is None:
+        raise IntegrityError("the union belongs to another user by now")
 
 
 def _record_conflict(identity: WechatIdentity, union: WechatUnion, *, now: datetime) -> None:

@@ -32,3 +32,20 @@ wechat_bound = Signal()
 
 # user, identity (WechatIdentity, which is gone)
 wechat_unbound = Signal()
+# Inside of the transaction of a merge, not after it. A receiver that raises stops the merge.
+
+# sender is the model; field (name of its field that points to users), rows (the loser's),
+# collisions (those of them that a unique constraint keeps from the winner), winner, loser. A
+# receiver may change its rows; when one returns "leave", all rows of the field stay.
+merge_moving = Signal()
+
+# sender is the model; field, rows (those that are about to go back), winner, loser
+merge_undoing = Signal()
+
+# After the transaction, as above.
+
+# winner, loser, merge (Merge)
+users_merged = Signal()
+
+# winner, loser, merge (Merge)
+merge_undone = Signal()

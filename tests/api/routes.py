@@ -152,6 +152,13 @@ ROUTES = [
     Route("sessions/end_others", {}, signed_in=True),
     Route("check_session", {}, signed_in=True),
     Route("reset_session", {}, signed_in=True),
+    Route("merge/plan", {"other_token": Field('"t"', 4096)}, signed_in=True),
+    Route(
+        "merge/confirm",
+        {"other_token": Field('"t"', 4096), "merge": Field("1", 16)},
+        signed_in=True,
+        base={"other_token": '"t"', "merge": "1"},
+    ),
 ]
 
 # What is sent in a field of a JSON body, as the text that stands there.

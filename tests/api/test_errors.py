@@ -52,6 +52,9 @@ TABLE = {
     "already_linked": (409, "choose"),
     "last_sign_in_method": (409, "choose"),
     "not_found": (404, "fix_request"),
+    "merge_proof_invalid": (403, "login_again"),
+    "merge_refused": (409, "stop"),
+    "merge_running": (409, "wait"),
 }
 CLASSES = [
     kind

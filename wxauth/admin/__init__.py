@@ -13,6 +13,7 @@ from wxauth.admin.inlines import (
     WechatIdentityInline,
     WechatProfileInline,
 )
+from wxauth.admin.merging import MergeAdmin
 from wxauth.admin.people import PhoneNumberAdmin, ReferralAdmin, WechatProfileAdmin
 from wxauth.admin.sessions import LoginSessionAdmin
 
@@ -20,6 +21,7 @@ __all__ = [
     "WXAUTH_INLINES",
     "LoginSessionAdmin",
     "LoginSessionInline",
+    "MergeAdmin",
     "PhoneNumberAdmin",
     "PhoneNumberInline",
     "ReferralAdmin",

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from wxauth.admin.base import ReadOnlyMixin, WxauthAdmin
 from wxauth.admin.filters import AppIdFilter, ScopeFilter, UnionConflictFilter
+from wxauth.admin.merging import MergeActionMixin
 from wxauth.admin.search import find_accounts, ids_are
 from wxauth.admin.sessions import RevokeMixin
 from wxauth.admin.unions import HolderMixin, with_holder
@@ -17,7 +18,7 @@ from wxauth.services import end_sessions
 
 
 @admin.register(WechatIdentity)
-class WechatIdentityAdmin(ReadOnlyMixin, HolderMixin, RevokeMixin, WxauthAdmin):
+class WechatIdentityAdmin(ReadOnlyMixin, HolderMixin, RevokeMixin, MergeActionMixin, WxauthAdmin):
     """Identities: nothing to edit, since only WeChat knows who somebody is."""
 
     list_display = (
@@ -43,7 +44,7 @@ class WechatIdentityAdmin(ReadOnlyMixin, HolderMixin, RevokeMixin, WxauthAdmin):
         "last_login_at",
         "see_also",
     )
-    actions = ("sign_out_everywhere",)
+    actions = ("sign_out_everywhere", "merge_users")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WechatIdentity]:
         return with_holder(super().get_queryset(request))

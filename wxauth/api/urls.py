@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from wxauth.api import linking, sessions, views
+from wxauth.api import linking, merging, sessions, views
 
 app_name = "wxauth"
 
@@ -18,4 +18,5 @@ urlpatterns = [
     re_path(r"^bind_phone/?$", views.BindPhoneView.as_view(), name="bind_phone"),
     *linking.urlpatterns,
     *sessions.urlpatterns,
+    *merging.urlpatterns,
 ]

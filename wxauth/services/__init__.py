@@ -4,6 +4,16 @@ from wxauth.identities import ConfirmedPerson
 from wxauth.services.devices import Device
 from wxauth.services.freshness import require_fresh
 from wxauth.services.linking import Linked, bind_wechat, unbind_phone, unbind_wechat
+from wxauth.services.merge_plans import MergePlan, PlanLine, is_merged, merged_into, plan_merge
+from wxauth.services.merging import (
+    collect_late_rows,
+    confirm_own_merge,
+    forget_merges,
+    propose_merge,
+    propose_own_merge,
+    run_merge,
+    undo_merge,
+)
 from wxauth.services.my_sessions import end_other_sessions, end_session, list_sessions
 from wxauth.services.open_data import OpenData
 from wxauth.services.people import confirm_code, confirm_ticket
@@ -25,9 +35,11 @@ __all__ = [
     "Device",
     "Linked",
     "Me",
+    "MergePlan",
     "OpenData",
     "PhoneCode",
     "PhoneSignIn",
+    "PlanLine",
     "SignIn",
     "authorize",
     "bind_phone_by_code",
@@ -36,22 +48,32 @@ __all__ = [
     "change_profile",
     "check_token",
     "check_wechat_session",
+    "collect_late_rows",
     "confirm_code",
+    "confirm_own_merge",
     "confirm_ticket",
     "end_other_sessions",
     "end_session",
     "end_sessions",
+    "forget_merges",
+    "is_merged",
     "list_sessions",
     "login",
     "logout",
     "logout_everywhere",
+    "merged_into",
     "phone_login",
+    "plan_merge",
+    "propose_merge",
+    "propose_own_merge",
     "read_me",
     "refresh",
     "register_complex",
     "register_simple",
     "require_fresh",
     "reset_wechat_session",
+    "run_merge",
     "unbind_phone",
     "unbind_wechat",
+    "undo_merge",
 ]

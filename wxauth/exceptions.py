@@ -148,6 +148,15 @@ class PhoneNumberInvalid(WxauthError):
     action = "press_phone_button"
 
 
+class FreshSignInRequired(WxauthError):
+    """A risky change wants a sign-in of the last ten minutes."""
+
+    code = "fresh_sign_in_required"
+    status = 403
+    detail = gettext_noop("Please sign in again before this change.")
+    action = "login_again"
+
+
 class StoreUnavailable(WxauthError):
     """The cache that holds what is short-lived does not answer."""
 

@@ -4,6 +4,8 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db import IntegrityError
+
 from wxauth import transactions
 from wxauth.conf import HostUser, WechatApp
 from wxauth.models import WechatIdentity, WechatUnion
@@ -67,7 +69,7 @@ def settle(match: Match, person: ConfirmedPerson, *, now: datetime) -> WechatIde
     One UPDATE when nothing is new. A unionid seen for the first time is claimed; when it belongs
     to another user, the person stays who the openid says, ``union_conflict_at`` is set on the
     identity and the signal is sent once. ``IntegrityError`` when a parallel sign-in attached the
-    identity first: find again.
+    identity first, or a deletion took it away: find again.
     """
     if match.identity is None:
         return _create_identity(person, match.user, now=now)
@@ -84,7 +86,8 @@ def settle(match: Match, person: ConfirmedPerson, *, now: datetime) -> WechatIde
             changed += ["unionid", "union_conflict_at"]
         else:
             _record_conflict(identity, union, now=now)
-    identity.save(update_fields=changed)
+    if not WechatIdentity.objects.change(identity, changed):
+        raise IntegrityError("the identity is gone, or another user's: find again")
     return identity
 
 

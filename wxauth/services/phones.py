@@ -16,6 +16,7 @@ from wxauth.exceptions import (
     WechatPhoneCodeInvalid,
 )
 from wxauth.models import LoginSession, PhoneNumber, WechatIdentity
+from wxauth.services.holding import hold
 from wxauth.services.open_data import OpenData, open_data
 from wxauth.signals import phone_bound
 from wxauth.wechat import client
@@ -121,6 +122,7 @@ def _renew_session_key(
 
 def _bind(user: HostUser, number: str, *, source: PhoneNumber.Source) -> PhoneNumber:
     def step() -> PhoneNumber:
+        hold(user)
         if PhoneNumber.objects.holder_id(number) not in (None, user.pk):
             raise PhoneTaken(reason="bound by another user")
         phone = PhoneNumber.objects.of(user) or PhoneNumber(user=user)

@@ -253,7 +253,7 @@ def test_me_is_five_looks(member: Phone, counted: Counter) -> None:
 def test_first_phone_bind_fetches_the_token_too(member: Phone, counted: Counter) -> None:
     with counted() as costs:
         assert member.bind_phone().status_code == 200
-    assert costs.verbs == ["SELECT"] * 4 + ["INSERT"]
+    assert costs.verbs == ["SELECT"] * 5 + ["INSERT"]
     assert costs.wechat == ["/cgi-bin/stable_token", PHONE_NUMBER]
 
 
@@ -262,8 +262,8 @@ def test_later_phone_bind_is_one_call_to_wechat(member: Phone, counted: Counter)
     member.simulator.user(member.name).phone_number = "17400000001"
     with counted() as costs:
         assert member.bind_phone().status_code == 200
-    # Session with user, identity, whose number it is, the user's own number.
-    assert costs.verbs == ["SELECT"] * 4 + ["UPDATE"]
+    # Session with user, identity, the user held, whose number it is, the user's own number.
+    assert costs.verbs == ["SELECT"] * 5 + ["UPDATE"]
     assert costs.wechat == [PHONE_NUMBER]
     assert costs.beside_rate_limit == [("get", "wxauth:access_token")]
 
@@ -273,6 +273,16 @@ def test_phone_bind_by_data_asks_wechat_nothing(member: Phone, counted: Counter)
     with counted() as costs:
         body = {name: data[name] for name in ("encryptedData", "iv")}
         assert member.post("bind_phone", body).status_code == 200
-    assert costs.verbs == ["SELECT"] * 4 + ["INSERT"]
+    assert costs.verbs == ["SELECT"] * 5 + ["INSERT"]
     assert costs.wechat == []
     assert costs.beside_rate_limit == [("get", "wxauth:session_key"), ("add", "wxauth:open_data")]
+
+
+def test_return_that_calls_off_a_deletion_is_two_statements_more(
+    member: Phone, counted: Counter
+) -> None:
+    assert member.post("delete_account", {"confirm": True}).status_code == 202
+    with counted() as costs:
+        assert member.sign_in("login").json()["deletion_cancelled"] is True
+    # Taken back, and written down; the rest is any sign-in.
+    assert costs.verbs == ["SELECT", "UPDATE", "INSERT", "DELETE", "INSERT"]

@@ -239,7 +239,8 @@ def check_encryption_keys(app_configs: Any, **kwargs: Any) -> list[CheckMessage]
 @register(TAG)
 def check_deletion_delay(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """E051: whoever asks to be forgotten, will be."""
-    if isinstance(conf.deletion_delay, timedelta) and conf.deletion_delay >= timedelta(0):
+    delay: Any = conf.deletion_delay
+    if isinstance(delay, timedelta) and delay >= timedelta(0):
         return []
     hint = "Write it as timedelta(days=…); timedelta(0) lets the next run of the command delete."
     return [error(51, "WXAUTH_DELETION_DELAY is not a timedelta of 0 or more.", hint=hint)]

@@ -188,11 +188,11 @@ class DeletionRequestManager(models.Manager["DeletionRequest"]):
         )
 
     def withdraw(self, request: DeletionRequest) -> bool:
-        """Take the request back. Of many callers at once, the deletion among them, one is told so."""
+        """Take the request back. Of all who do so or carry it out at once, one is told True."""
         return bool(self.filter(pk=request.pk).delete()[0])
 
     def due(self, *, now: datetime) -> QuerySet[DeletionRequest]:
-        """Return what is due and has not been tried since ``now``; what never failed comes first."""
+        """Return what is due and was not tried since ``now``; what never failed comes first."""
         return self.filter(
             models.Q(failed_at__isnull=True) | models.Q(failed_at__lt=now), due_at__lte=now
         ).order_by(models.F("failed_at").asc(nulls_first=True), "due_at", "pk")

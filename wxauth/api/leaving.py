@@ -1,6 +1,6 @@
 """The routes of consent, export and deletion."""
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from django.urls import re_path
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
@@ -46,7 +46,7 @@ class ExportView(SignedInView):
     throttle_classes = [PersonThrottle]
     throttle_group = "export"
 
-    def post(self, request: Request) -> HttpResponse:
+    def post(self, request: Request) -> StreamingHttpResponse:
         session = self.session(request)
         require_fresh(session)
         pieces = export(user=request.user, device=device_of(request), app=session.app)

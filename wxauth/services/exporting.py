@@ -45,8 +45,9 @@ def export(
     before the first piece: a receiver that raises is an error, and not half a document.
     """
     blocks: dict[str, Any] = {}
+    added: Any
     for _receiver, added in collecting_export.send(sender=SENDER, user=user):
-        blocks.update(added or {})
+        blocks |= added or {}
     audit.record(AuditEvent.Kind.EXPORTED, user=user, actor=actor, device=device, app=app, by=by)
     return _write({**_own_blocks(user), **{k: v for k, v in blocks.items() if k not in OWN}})
 

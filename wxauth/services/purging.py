@@ -20,10 +20,12 @@ def purge_sessions(*, before: datetime, batch: int) -> Iterator[int]:
     process dies: the next run goes on. A revoked session goes when it would have expired.
     """
     after: datetime | None = None
+
+    def step() -> tuple[int, datetime | None]:
+        return LoginSession.objects.purge(before=before, after=after, limit=batch)
+
     while True:
-        deleted, after = transactions.run(
-            lambda after=after: LoginSession.objects.purge(before=before, after=after, limit=batch)
-        )
+        deleted, after = transactions.run(step)
         if not deleted:
             return
         yield deleted

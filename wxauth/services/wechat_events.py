@@ -1,8 +1,8 @@
 """
 What WeChat tells of people while they are away: that they took back a consent, or left WeChat.
 
-See "授权用户信息变更" in the mini program documentation. Each event is handled in one transaction, and
-twice is the same as once.
+See "授权用户信息变更" in the mini program documentation. Each event is handled in one transaction,
+and twice is the same as once.
 """
 
 import hashlib
@@ -102,16 +102,19 @@ def handle_event(*, app: WechatApp, message: Mapping[str, str]) -> bool:
     if message.get("AppID", app.app_id) != app.app_id:
         raise WechatDataInvalid(reason="the event is of another app")
 
+    openid = message.get("OpenID", "")
+    if not openid.isprintable():  # no database takes it
+        return False
+
     def step() -> list[Any] | None:
-        identity = WechatIdentity.objects.find(app_id=app.app_id, openid=message.get("OpenID", ""))
+        identity = WechatIdentity.objects.find(app_id=app.app_id, openid=openid)
         return None if identity is None else handle(app, identity, message)
 
     sids = transactions.run(step)
-    logger.info(
-        "%s of app %s: %s", message["Event"], app.alias, "done" if sids is not None else "nobody"
-    )
+    is_known = sids is not None
+    logger.info("%s, app %s, person known: %s", message["Event"], app.alias, is_known)
     session_keys.forget(sids or [])
-    return sids is not None
+    return is_known
 
 
 def _on_modified(app: WechatApp, identity: WechatIdentity, message: Mapping[str, str]) -> list[Any]:

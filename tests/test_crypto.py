@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from Crypto.Cipher import AES
 
 from wxauth import crypto
 from wxauth.exceptions import WechatDataInvalid, WechatSessionStale
@@ -330,9 +331,7 @@ def padded_push(plain: bytes) -> bytes:
 
 
 def test_push_of_the_documentation_is_made_and_opened() -> None:
-    made = crypto.encrypt_push(
-        PUSH_TEXT, aes_key=PUSH_KEY, app_id=PUSH_APP, random=PUSH_RANDOM
-    )
+    made = crypto.encrypt_push(PUSH_TEXT, aes_key=PUSH_KEY, app_id=PUSH_APP, random=PUSH_RANDOM)
     assert made == PUSH_ENCRYPTED
     opened = crypto.decrypt_push(PUSH_ENCRYPTED, aes_key=PUSH_KEY, app_id=PUSH_APP)
     assert opened == PUSH_TEXT
@@ -377,7 +376,7 @@ BAD_PUSHES = {
     "shorter than its head": seal_push(bytes([32]) * 32),
     "pad of 0": seal_push(HEAD + PUSH_APP.encode() + bytes(5)),
     "pad of 33": seal_push(HEAD + b"x" * 6 + bytes([33]) * 33),
-    "uneven pad": seal_push((HEAD + PUSH_APP.encode() + b"\x01\x02\x03\x04\x05")),
+    "uneven pad": seal_push(HEAD + PUSH_APP.encode() + b"\x01\x02\x03\x04\x05"),
 }
 
 

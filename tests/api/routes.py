@@ -131,6 +131,24 @@ ROUTES = [
         signed_in=True,
         base={"encryptedData": DATA, "iv": IV, "code": CODE},
     ),
+    Route(
+        "consent",
+        {"version": Field('"2026-11"', 64, takes=TEXT | FORM_TEXT | {"emoji"})},
+        signed_in=True,
+        base={"version": '"2026-11"'},
+    ),
+    Route(
+        "consent",
+        {"agreed": Field("true", 4, takes=frozenset({"missing", "true", "form: empty"}))},
+        signed_in=True,
+        base={"version": '"2026-11"', "agreed": "true"},
+    ),
+    Route(
+        "delete_account",
+        {"confirm": Field("true", 4, takes=frozenset({"true"}))},
+        signed_in=True,
+        base={"confirm": "true"},
+    ),
 ]
 
 # What is sent in a field of a JSON body, as the text that stands there.

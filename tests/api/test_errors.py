@@ -31,6 +31,7 @@ TABLE = {
     "phone_taken": (409, "choose"),
     "phone_data_disabled": (403, "press_phone_button"),
     "phone_number_invalid": (400, "press_phone_button"),
+    "fresh_sign_in_required": (403, "login_again"),
     "service_unavailable": (503, "retry"),
     "wechat_error": (502, "retry"),
     "wechat_code_invalid": (400, "login_again"),

@@ -1,5 +1,6 @@
 """Carrying out deletions: what goes, what stays, what forbids it, and in which run."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,12 +10,13 @@ from django.core.management import CommandError, call_command
 from django.db.models import ProtectedError
 from django.utils import timezone
 
-from tests.api.conftest import make_phone, member  # noqa: F401  # fixtures
 from tests.phone import Phone
+from wxauth.conf import WechatApp
 from wxauth.models import AuditEvent, DeletionRequest, LoginSession, Referral
 from wxauth.services import audit, leaving
 from wxauth.services.devices import Device
 from wxauth.services.leaving import Outcome, carry_out, due_requests, owned_rows
+from wxauth.simulator import WechatSimulator
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +29,20 @@ def _at_once(settings: Any) -> None:
 
 
 @pytest.fixture
-def request_of(member: Phone, make_phone: Any) -> DeletionRequest:  # noqa: F811
+def make_phone(wechat_simulator: WechatSimulator, app: WechatApp) -> Callable[[str], Phone]:
+    return lambda name: Phone(wechat_simulator, name, app)
+
+
+@pytest.fixture
+def member(make_phone: Callable[[str], Phone]) -> Phone:
+    """The phone of somebody who has an account and has just signed in."""
+    member = make_phone("bob")
+    assert member.sign_in().status_code == 201
+    return member
+
+
+@pytest.fixture
+def request_of(member: Phone, make_phone: Any) -> DeletionRequest:
     """The request of a member with a number, a friend who invited, and one who was invited."""
     assert member.bind_phone().status_code == 200
     make_phone("carol").sign_in(referrer=str(member.uid))
@@ -114,7 +129,10 @@ def test_erased_user_is_gone_with_all_rows(request_of: DeletionRequest, settings
 
 
 def test_user_whom_the_project_protects_stays_whole_and_says_why(
-    request_of: DeletionRequest, settings: Any, member: Phone, caplog: Any  # noqa: F811
+    request_of: DeletionRequest,
+    settings: Any,
+    member: Phone,
+    caplog: Any,
 ) -> None:
     settings.WXAUTH_ERASE_USER = f"{__name__}.protect"
     assert carry_out(pk=request_of.pk, now=timezone.now()) is Outcome.FAILED
@@ -148,7 +166,8 @@ def test_request_is_not_due_before_its_time(request_of: DeletionRequest) -> None
 
 
 def test_person_with_an_open_session_has_come_back(
-    request_of: DeletionRequest, member: Phone  # noqa: F811
+    request_of: DeletionRequest,
+    member: Phone,
 ) -> None:
     """A sign-in that began before the request, and ended after it."""
     LoginSession.objects.filter(user=request_of.user_id).update(revoked_at=None)
@@ -167,14 +186,15 @@ def test_operator_can_withdraw_a_request(request_of: DeletionRequest, make_user:
 
 
 def test_command_goes_on_after_a_failure_and_says_so(
-    make_phone: Any, settings: Any, capsys: Any  # noqa: F811
+    make_phone: Any,
+    settings: Any,
+    capsys: Any,
 ) -> None:
     phones = [make_phone(f"person {n}") for n in range(3)]
     for phone in phones:
         phone.sign_in()
         phone.post("delete_account", {"confirm": True})
     settings.WXAUTH_ERASE_USER = f"{__name__}.fail_for_some"
-    FAILING["pk"] = phones[0].uid if isinstance(phones[0].uid, int) else None
     users = get_user_model().objects.order_by("wxauth_deletion__due_at")
     FAILING["pk"] = users[0].pk
     with pytest.raises(CommandError, match="1 accounts"):

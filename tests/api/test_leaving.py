@@ -173,7 +173,9 @@ class TestExport:
 
 
 class TestDeletion:
-    def test_request_says_when_and_ends_all_sessions(self, member: Phone, make_phone: Any) -> None:
+    def test_request_says_when_and_ends_all_sessions_row_3(
+        self, member: Phone, make_phone: Any
+    ) -> None:
         tablet = make_phone("bob")
         assert tablet.sign_in().status_code == 200
         answer = member.post("delete_account", CONFIRM)

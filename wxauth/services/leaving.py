@@ -73,14 +73,13 @@ def request_deletion(*, session: LoginSession, device: Device = NOWHERE) -> Dele
     return request
 
 
-def request_deletion_for_wechat(*, user: HostUser) -> DeletionRequest:
+def request_deletion_for_wechat(*, user: HostUser) -> list[UUID]:
     """
     Ask for the deletion of an account whose WeChat account was closed. It is due at once: there
-    is nobody left who could come back. For use in a transaction.
+    is nobody left who could come back. For use in a transaction; return the sessions it has ended.
     """
     now = timezone.now()
-    request, _ = _ask(user, source=DeletionRequest.Source.WECHAT, now=now, due_at=now)
-    return request
+    return _ask(user, source=DeletionRequest.Source.WECHAT, now=now, due_at=now)[1]
 
 
 def withdraw_deletion(*, request: DeletionRequest, actor: HostUser | None = None) -> bool:

@@ -158,6 +158,8 @@ def _on_cancellation(
     It is erased. An account with no other way in is deleted, without days in which to come back.
     """
     user = identity.user
+    # First, so that a sign-in that is under way ends before its session is looked for.
+    list(WechatIdentity.objects.select_for_update().filter(pk=identity.pk).values("pk"))
     now = timezone.now()
     open_sessions = LoginSession.objects.open_of(user, now=now).filter(identity=identity)
     sids = list(open_sessions.values_list("pk", flat=True))
@@ -170,7 +172,7 @@ def _on_cancellation(
         WechatUnion.objects.filter(user=user, scope=app.union_scope, unionid=unionid).delete()
     audit.record(AuditEvent.Kind.WECHAT_UNBOUND, user=user, app=app.alias, by="wechat")
     if not _has_way_in(user):
-        request_deletion_for_wechat(user=user)
+        sids += request_deletion_for_wechat(user=user)
     return sids
 
 

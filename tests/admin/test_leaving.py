@@ -12,7 +12,7 @@ from wxauth.models import AuditEvent, DeletionRequest
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.admin.urls")]
 
-VIEW, DELETE = "view_deletionrequest", "delete_deletionrequest"
+VIEW, DELETE = "wxauth.view_deletionrequest", "wxauth.delete_deletionrequest"
 LIST = "admin:wxauth_deletionrequest_changelist"
 Staff = Callable[..., Client]
 
@@ -44,7 +44,7 @@ def test_list_searches_by_uid(staff: Staff, request_of: DeletionRequest) -> None
 
 
 def test_nobody_adds_or_changes_one(staff: Staff, request_of: DeletionRequest) -> None:
-    client = staff(VIEW, "add_deletionrequest", "change_deletionrequest")
+    client = staff(VIEW, "wxauth.add_deletionrequest", "wxauth.change_deletionrequest")
     assert client.get(reverse("admin:wxauth_deletionrequest_add")).status_code == 403
     assert client.post(url("change", request_of), {"due_at": "2099-01-01"}).status_code == 403
 

@@ -59,6 +59,7 @@ FORM_TEXT = frozenset(
         "form: object, 20 deep",
     }
 )
+SHORT_FORM_TEXT = FORM_TEXT - {"form: object, 20 deep"}
 NUMBER = frozenset({"integer", "fraction", "huge integer", "too long integer", "infinity"})
 
 
@@ -133,7 +134,7 @@ ROUTES = [
     ),
     Route(
         "consent",
-        {"version": Field('"2026-11"', 64, takes=TEXT | FORM_TEXT | {"emoji"})},
+        {"version": Field('"2026-11"', 64, takes=TEXT | SHORT_FORM_TEXT | {"emoji"})},
         signed_in=True,
         base={"version": '"2026-11"'},
     ),

@@ -108,12 +108,15 @@ WXAUTH_APPS = {
         "app_id": "wx0a1b2c3d4e5f6071",
         "app_secret": "made-up-secret-of-the-default-app",
         "union_scope": "main",
+        "push_token": "made-up-push-token",
     },
     "second": {
         "kind": "mini_program",
         "app_id": "wx1b2c3d4e5f607182",
         "app_secret": "made-up-secret-of-the-second-app",
         "union_scope": "main",
+        "push_token": "made-up-push-token-of-the-second-app",
+        "push_aes_key": "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
     },
     "foreign": {
         "kind": "mini_program",

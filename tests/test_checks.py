@@ -23,6 +23,8 @@ REDIS = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://127.0.
 SECRET = "a-secret-that-no-message-may-show"
 APP = {"app_id": "wx0", "app_secret": SECRET}
 LONG = "k" * 64
+PUSH = {"push_token": "made-up"}
+SHORT = {"push_aes_key": "k" * 42}
 
 
 class SharedCache(BaseCache):
@@ -68,6 +70,16 @@ WRONG = {
     "secret without id": ("E002", {"WXAUTH_APPS": {}, "WXAUTH_APP_SECRET": SECRET}),
     "unknown kind": ("E002", {"WXAUTH_APPS": {"a": {**APP, "kind": "mini_programme"}}}),
     "kind is a list": ("E002", {"WXAUTH_APPS": {"a": {**APP, "kind": [1]}}}),
+    "key for pushes is too short": ("E002", {"WXAUTH_APPS": {"a": {**APP, **PUSH, **SHORT}}}),
+    "key for pushes is a number": ("E002", {"WXAUTH_APPS": {"a": {**APP, "push_token": 1}}}),
+    "key for pushes without a token": (
+        "E002",
+        {"WXAUTH_APPS": {"a": {**APP, "push_aes_key": "k" * 43}}},
+    ),
+    "deletion delay is a number": ("E051", {"WXAUTH_DELETION_DELAY": 15}),
+    "deletion delay is negative": ("E051", {"WXAUTH_DELETION_DELAY": timedelta(days=-1)}),
+    "eraser is not there": ("E052", {"WXAUTH_ERASE_USER": f"{HERE}.missing"}),
+    "eraser cannot be called": ("E052", {"WXAUTH_ERASE_USER": NOT_CALLABLE}),
     "unknown key": ("E002", {"WXAUTH_APPS": {"a": {**APP, "appid": "wx0"}}}),
     "key is no text": ("E002", {"WXAUTH_APPS": {"a": {**APP, 1: 2}}}),
     "flat apps": ("E002", {"WXAUTH_APPS": APP}),

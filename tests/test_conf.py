@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from tests import settings as host
-from wxauth import users
+from wxauth import erasure, users
 from wxauth.conf import AppKind, Conf, WechatApp, build_app, conf
 from wxauth.exceptions import UnknownApp
 
@@ -45,6 +45,13 @@ SETTINGS = {
         {"person": None},
         {"address": "600/min", "person": None},
     ),
+    "deletion_delay": (
+        "WXAUTH_DELETION_DELAY",
+        timedelta(days=15),
+        timedelta(0),
+        timedelta(0),
+    ),
+    "erase_user": ("WXAUTH_ERASE_USER", erasure.anonymise, "wxauth.erasure.erase", erasure.erase),
     "create_user": ("WXAUTH_CREATE_USER", users.create_user, f"{__name__}.make_user", None),
     "update_last_login": ("SIMPLE_JWT", False, {"UPDATE_LAST_LOGIN": True}, True),
     "user_model": ("AUTH_USER_MODEL", "auth.User", "host.User", "host.User"),

@@ -329,3 +329,13 @@ def test_check_of_the_session_key_is_one_call(member: Phone, counted: Counter) -
         ("get", "wxauth:session_key"),
         ("get", "wxauth:access_token"),
     ]
+
+
+def test_return_that_calls_off_a_deletion_is_two_statements_more(
+    member: Phone, counted: Counter
+) -> None:
+    assert member.post("delete_account", {"confirm": True}).status_code == 202
+    with counted() as costs:
+        assert member.sign_in("login").json()["deletion_cancelled"] is True
+    # Taken back, and written down; the rest is any sign-in.
+    assert costs.verbs == ["SELECT", "UPDATE", "INSERT", "DELETE", "INSERT"]

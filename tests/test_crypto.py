@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from Crypto.Cipher import AES
 
 from wxauth import crypto
 from wxauth.exceptions import WechatDataInvalid, WechatSessionStale
@@ -292,3 +293,99 @@ def test_derived_key_is_32_bytes_and_not_the_secret() -> None:
     assert KEY != OTHER_KEY
     # Whoever signs with the secret itself must not have made our key by it.
     assert hashlib.sha256(b"first").digest() != KEY
+
+
+# Message push
+
+PUSH_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+PUSH_APP = "wxb11529c136998cb6"
+# WeChat's own example, in the Java sample code of its documentation.
+PUSH_TEXT = "我是中文abcd123".encode()
+PUSH_RANDOM = b"aaaabbbbccccdddd"
+PUSH_ENCRYPTED = (
+    "jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmkgczbWwt5+3bnyg5K55bgVtVzd832WzZGMhkP72vVOfg=="
+)
+# And the one in its Python sample code: token, timestamp, nonce, msg_signature, Encrypt.
+PUSH_SIGNED = (
+    "spamtest",
+    "1409735669",
+    "1320562132",
+    "5d197aaffba7e9b25a30732f161a50dee96bd5fa",
+    "hyzAe4OzmOMbd6TvGdIOO6uBmdJoD0Fk53REIHvxYtJlE2B655HuD0m8KUePWB3+LrPXo87wzQ1QLvbeUgmBM4x6F8PG"
+    "HQHFVAFmOD2LdJF9FrXpbUAh0B5GIItb52sn896wVsMSHGuPE328HnRGBcrS7C41IzDWyWNlZkyyXwon8T332jisa+h6"
+    "tEDYsVticbSnyU8dKOIbgU6ux5VTjg3yt+WGzjlpKn6NPhRjpA912xMezR4kw6KWwMrCVKSVCZciVGCgavjIQ6X8tCOp"
+    "3yZbGpy0VxpAe+77TszTfRd5RJSVO/HTnifJpXgCSUdUue1v6h0EIBYYI1BD1DlD+C0CR8e6OewpusjZ4uBl9FyJvnhv"
+    "Ql+q5rv1ixrcpCumEPo5MJSgM9ehVsNPfUM669WuMyVWQLCzpu9GhglF2PE=",
+)
+
+
+def seal_push(plain: bytes) -> str:
+    """Return any padded bytes under the key, as nobody honest would make them."""
+    key = base64.b64decode(PUSH_KEY + "=")
+    return base64.b64encode(AES.new(key, AES.MODE_CBC, key[:16]).encrypt(plain)).decode()
+
+
+def padded_push(plain: bytes) -> bytes:
+    count = 32 - len(plain) % 32
+    return plain + bytes([count]) * count
+
+
+def test_push_of_the_documentation_is_made_and_opened() -> None:
+    made = crypto.encrypt_push(PUSH_TEXT, aes_key=PUSH_KEY, app_id=PUSH_APP, random=PUSH_RANDOM)
+    assert made == PUSH_ENCRYPTED
+    opened = crypto.decrypt_push(PUSH_ENCRYPTED, aes_key=PUSH_KEY, app_id=PUSH_APP)
+    assert opened == PUSH_TEXT
+
+
+def test_signed_push_of_the_documentation_is_taken() -> None:
+    token, timestamp, nonce, signature, encrypted = PUSH_SIGNED
+    assert crypto.push_signature(token, timestamp, nonce, encrypted) == signature
+    opened = crypto.decrypt_push(encrypted, aes_key=PUSH_KEY, app_id="wx2c2769f8efd9abc2")
+    assert b"<Content><![CDATA[abcdteT]]></Content>" in opened
+
+
+@pytest.mark.parametrize("field", range(5))
+def test_one_changed_character_breaks_the_push_signature(field: int) -> None:
+    parts = list(PUSH_SIGNED)
+    parts[field] = ("b" if parts[field][0] != "b" else "c") + parts[field][1:]
+    token, timestamp, nonce, signature, encrypted = parts
+    with pytest.raises(WechatDataInvalid):
+        crypto.check_push_signature(
+            signature, token=token, timestamp=timestamp, nonce=nonce, encrypted=encrypted
+        )
+
+
+@pytest.mark.parametrize("size", [0, 1, 11, 12, 13, 31, 32, 33, 1000])
+def test_push_of_any_size_comes_back(size: int) -> None:
+    text = b"x" * size
+    made = crypto.encrypt_push(text, aes_key=PUSH_KEY, app_id=PUSH_APP)
+    assert crypto.decrypt_push(made, aes_key=PUSH_KEY, app_id=PUSH_APP) == text
+
+
+HEAD = PUSH_RANDOM + (5).to_bytes(4) + b"hello"
+BAD_PUSHES = {
+    "not base64": "é",
+    "a space for a plus": PUSH_ENCRYPTED.replace("+", " "),
+    "empty": "",
+    "cut off": PUSH_ENCRYPTED[:40],
+    "another app": seal_push(padded_push(HEAD + b"wxanother")),
+    "no app": seal_push(padded_push(HEAD)),
+    "length beyond the end": seal_push(
+        padded_push(PUSH_RANDOM + (2**32 - 1).to_bytes(4) + PUSH_APP.encode())
+    ),
+    "shorter than its head": seal_push(bytes([32]) * 32),
+    "pad of 0": seal_push(HEAD + PUSH_APP.encode() + bytes(5)),
+    "pad of 33": seal_push(HEAD + b"x" * 6 + bytes([33]) * 33),
+    "uneven pad": seal_push(HEAD + PUSH_APP.encode() + b"\x01\x02\x03\x04\x05"),
+}
+
+
+@pytest.mark.parametrize("encrypted", BAD_PUSHES.values(), ids=BAD_PUSHES)
+def test_bad_push_is_refused(encrypted: str) -> None:
+    with pytest.raises(WechatDataInvalid):
+        crypto.decrypt_push(encrypted, aes_key=PUSH_KEY, app_id=PUSH_APP)
+
+
+def test_push_under_another_key_is_refused() -> None:
+    with pytest.raises(WechatDataInvalid):
+        crypto.decrypt_push(PUSH_ENCRYPTED, aes_key="k" * 43, app_id=PUSH_APP)

@@ -22,7 +22,14 @@ SOURCES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-DOORS = ("wxauth.api", "wxauth.apifactory", "wxauth.web", "wxauth.admin", "wxauth.management")
+DOORS = (
+    "wxauth.api",
+    "wxauth.apifactory",
+    "wxauth.web",
+    "wxauth.push",
+    "wxauth.admin",
+    "wxauth.management",
+)
 VAGUE = {"utils", "util", "helpers", "common", "misc", "tools", "lib"}
 
 # What is imported: the packages and modules that may import it.

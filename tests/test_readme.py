@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from tests.code_facts import (
@@ -41,6 +43,7 @@ from tests.documents import (
 from tests.phone import Phone
 from wxauth import admin, services, signals
 from wxauth.conf import Conf, WechatApp, conf
+from wxauth.models import DeletionRequest
 from wxauth.simulator import WechatSimulator
 
 DOCUMENTS = sorted(
@@ -167,7 +170,7 @@ def test_settings_table_has_the_defaults(name: str, delivered_settings: Any) -> 
             assert default == ""
             assert f'"{setting}", ""' in CONF_SOURCE
             continue
-        if setting == "WXAUTH_CREATE_USER":
+        if setting in ("WXAUTH_CREATE_USER", "WXAUTH_ERASE_USER"):
             default = import_string(default)
         assert getattr(conf, property_of(setting)) == default, setting
 
@@ -279,6 +282,17 @@ def test_signals_table_has_the_arguments(
             loser=get_user_model()._default_manager.get(pk=bob.uid),
         )
         services.undo_merge(merge=services.run_merge(merge=merge))
+        assert b"".join(alice.post("export").streaming_content)
+        push = alice.simulator.make_push("alice", alice.app.app_id, "user_authorization_revoke")
+        told = alice.client.post(
+            "/push/", push.body, content_type=push.content_type, query_params=push.query
+        )
+        assert told.content == b"success"
+        assert alice.post("delete_account", {"confirm": True}).status_code == 202
+        assert alice.sign_in().json()["deletion_cancelled"] is True
+        assert alice.post("delete_account", {"confirm": True}).status_code == 202
+        DeletionRequest.objects.update(due_at=timezone.now())
+        call_command("wxauth_delete_accounts", verbosity=0)
     rows = table("docs/integration.md", "signal")
     documented = {plain(r["signal"]): set(re.findall(r"`(\w+)`", r["arguments"])) for r in rows}
     assert heard() == documented

@@ -8,7 +8,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 from django.utils import timezone
 
-from wxauth import identities, transactions
+from wxauth import departures, identities, transactions
 from wxauth.conf import AppKind, HostUser, conf
 from wxauth.exceptions import UserInactive, WechatCodeInvalid, WechatUserBlocked
 from wxauth.identities import ConfirmedPerson
@@ -57,6 +57,7 @@ class WechatBackend(ModelBackend):
         if match is None or not self.user_can_authenticate(match.user):
             return None
         identities.settle(match, person, now=timezone.now())
+        departures.cancel_on_return(match.user, app=person.app.alias)
         return match.user
 
 

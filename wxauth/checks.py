@@ -236,6 +236,29 @@ def check_encryption_keys(app_configs: Any, **kwargs: Any) -> list[CheckMessage]
     return [error(13, "WXAUTH_ENCRYPTION_KEYS is not a list of texts.", hint=hint)]
 
 
+@register(TAG)
+def check_deletion_delay(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E051: whoever asks to be forgotten, will be."""
+    delay: Any = conf.deletion_delay
+    if isinstance(delay, timedelta) and delay >= timedelta(0):
+        return []
+    hint = "Write it as timedelta(days=…); timedelta(0) lets the next run of the command delete."
+    return [error(51, "WXAUTH_DELETION_DELAY is not a timedelta of 0 or more.", hint=hint)]
+
+
+@register(TAG)
+def check_erase_user(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E052: there is a function that erases users."""
+    try:
+        if callable(conf.erase_user):
+            return []
+    except (ImportError, AttributeError):
+        pass
+    message = "WXAUTH_ERASE_USER names something that cannot be imported or called."
+    hint = "wxauth.erasure.anonymise, wxauth.erasure.erase, or a function that takes a user."
+    return [error(52, message, hint=hint)]
+
+
 @register(Tags.database)
 def check_charset(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """W007: MySQL takes nicknames with emoji. Runs with ``migrate`` and ``check --database``."""

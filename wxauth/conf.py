@@ -4,6 +4,7 @@ The settings, read live, and the one place that reads ``django.conf.settings``.
 Every setting of ours is a typed property of ``conf``; the documentation's table has them all.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,6 +20,9 @@ from wxauth.exceptions import UnknownApp
 API_BASE_URL = "https://api.weixin.qq.com"
 DEFAULT_ALIAS = "default"
 DEFAULT_SCOPE = "default"
+
+APP_KEYS = {"kind", "app_id", "app_secret", "union_scope", "push_token", "push_aes_key"}
+AES_KEY = re.compile(r"[A-Za-z0-9]{43}")  # what WeChat calls EncodingAESKey
 
 # A row of AUTH_USER_MODEL. Its class is the host project's choice, so no type says more.
 HostUser: TypeAlias = Any
@@ -42,6 +46,8 @@ class WechatApp:
     app_id: str
     app_secret: str = field(repr=False)
     union_scope: str = DEFAULT_SCOPE
+    push_token: str = field(default="", repr=False)
+    push_aes_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ def build_app(alias: str, entry: Mapping[str, Any]) -> WechatApp:
     """Return the app of one entry of ``WXAUTH_APPS``, or raise ``ImproperlyConfigured``."""
     if not isinstance(entry, Mapping):
         raise ImproperlyConfigured(f"WXAUTH_APPS[{alias!r}] is not a dict.")
-    unknown = set(entry) - {"kind", "app_id", "app_secret", "union_scope"}
+    unknown = set(entry) - APP_KEYS
     if unknown:
         raise ImproperlyConfigured(
             f"WXAUTH_APPS[{alias!r}] has unknown keys: {', '.join(sorted(map(str, unknown)))}."
@@ -88,7 +94,21 @@ def build_app(alias: str, entry: Mapping[str, Any]) -> WechatApp:
         app_id=app_id,
         app_secret=app_secret,
         union_scope=union_scope,
+        **_push_keys(alias, entry),
     )
+
+
+def _push_keys(alias: str, entry: Mapping[str, Any]) -> dict[str, str]:
+    keys = {name: entry.get(name) or "" for name in ("push_token", "push_aes_key")}
+    if not all(isinstance(text, str) for text in keys.values()):
+        raise ImproperlyConfigured(f"WXAUTH_APPS[{alias!r}]: what push_ keys hold are texts.")
+    if keys["push_aes_key"] and not AES_KEY.fullmatch(keys["push_aes_key"]):
+        raise ImproperlyConfigured(
+            f"WXAUTH_APPS[{alias!r}]: push_aes_key is not 43 letters and digits."
+        )
+    if keys["push_aes_key"] and not keys["push_token"]:
+        raise ImproperlyConfigured(f"WXAUTH_APPS[{alias!r}] has push_aes_key and no push_token.")
+    return keys
 
 
 class Conf:
@@ -215,6 +235,18 @@ class Conf:
     def debug(self) -> bool:
         """``DEBUG``."""
         return settings.DEBUG
+
+    # Leaving
+
+    @property
+    def deletion_delay(self) -> timedelta:
+        """``WXAUTH_DELETION_DELAY``: how long a deletion can be called off by coming back."""
+        return getattr(settings, "WXAUTH_DELETION_DELAY", timedelta(days=15))
+
+    @property
+    def erase_user(self) -> Callable[[HostUser], Any]:
+        """``WXAUTH_ERASE_USER``: dotted path of what makes a user row be of nobody."""
+        return import_string(getattr(settings, "WXAUTH_ERASE_USER", "wxauth.erasure.anonymise"))
 
 
 conf = Conf()

@@ -15,11 +15,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from Crypto.Cipher import AES
-from Crypto.Util.Padding import unpad
+from Crypto.Util.Padding import pad, unpad
 
 from wxauth.exceptions import WechatDataInvalid, WechatSessionStale
 
 BLOCK = 16  # bytes; open data pads to the AES block, unlike message push, which pads to 32
+PUSH_BLOCK = 32  # bytes; also the size of the key
+PUSH_HEAD = 20  # bytes before the message: 16 at random, 4 with its length
 NONCE = 12  # bytes; the size for which AES-GCM is specified without an extra hash
 TAG = 16  # bytes
 
@@ -81,6 +83,63 @@ def session_signature(session_key: str, message: bytes = b"") -> str:
     refuses. ``message`` is the POST body, empty for GET.
     """
     return hmac.new(session_key.encode(), message, hashlib.sha256).hexdigest()
+
+
+def push_signature(token: str, timestamp: str, nonce: str, *encrypted: str) -> str:
+    """
+    Return the lowercase hex SHA-1 by which WeChat signs what it pushes.
+
+    ``signature`` of the address without ``encrypted``, which says nothing of the body;
+    ``msg_signature`` with the text of ``Encrypt``. See "消息推送" in the same documentation.
+    """
+    parts = sorted((token, timestamp, nonce, *encrypted))
+    text = "".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.sha1(text, usedforsecurity=False).hexdigest()
+
+
+def check_push_signature(
+    signature: str, *, token: str, timestamp: str, nonce: str, encrypted: str | None = None
+) -> None:
+    """Raise ``WechatDataInvalid`` unless WeChat, which knows ``token``, made this signature."""
+    more = () if encrypted is None else (encrypted,)
+    expected = push_signature(token, timestamp, nonce, *more)
+    if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "surrogatepass")):
+        raise WechatDataInvalid(reason="the signature of the push does not match")
+
+
+def decrypt_push(encrypted: str, *, aes_key: str, app_id: str) -> bytes:
+    """
+    Return the message inside ``Encrypt``, whose signature must have been checked before.
+
+    AES-256-CBC under ``aes_key``, the 43 characters of EncodingAESKey, whose first 16 bytes are the
+    iv; PKCS#7 over blocks of 32 bytes. Inside: 16 random bytes, the length of the message in four
+    bytes, most significant first, the message, the app id. Raise ``WechatDataInvalid``.
+    """
+    key = _decode_base64(f"{aes_key}=", size=PUSH_BLOCK)
+    ciphertext = _decode_base64(encrypted)
+    if not ciphertext or len(ciphertext) % BLOCK:
+        raise WechatDataInvalid(reason="Encrypt is not a whole number of blocks")
+    padded = AES.new(key, AES.MODE_CBC, key[:BLOCK]).decrypt(ciphertext)
+    count = padded[-1]
+    plain = padded[:-count]
+    end = PUSH_HEAD + int.from_bytes(plain[BLOCK:PUSH_HEAD])
+    # One error for all, so that nobody can ask which check failed.
+    if (
+        not 1 <= count <= PUSH_BLOCK
+        or padded[-count:] != bytes([count]) * count
+        or not PUSH_HEAD <= end <= len(plain)
+        or plain[end:] != app_id.encode()
+    ):
+        raise WechatDataInvalid(reason="Encrypt does not open with this key, or is of another app")
+    return plain[PUSH_HEAD:end]
+
+
+def encrypt_push(message: bytes, *, aes_key: str, app_id: str, random: bytes | None = None) -> str:
+    """Return the ``Encrypt`` that ``decrypt_push`` opens. ``random`` is 16 bytes, for tests."""
+    key = _decode_base64(f"{aes_key}=", size=PUSH_BLOCK)
+    head = (random or secrets.token_bytes(BLOCK)) + len(message).to_bytes(PUSH_HEAD - BLOCK)
+    padded = pad(head + message + app_id.encode(), PUSH_BLOCK)
+    return base64.b64encode(AES.new(key, AES.MODE_CBC, key[:BLOCK]).encrypt(padded)).decode()
 
 
 def derive_key(secret: str) -> bytes:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-from django.db import models
+from django.db import connections, models
 from django.db.models import QuerySet
 
 from wxauth.conf import HostUser
@@ -15,6 +15,7 @@ from wxauth.conf import HostUser
 if TYPE_CHECKING:
     from wxauth.models import (
         AuditEvent,
+        DeletionRequest,
         LoginSession,
         Merge,
         PhoneNumber,
@@ -34,8 +35,9 @@ def _only(rows: Iterable[T]) -> T | None:
 
 class WechatIdentityManager(models.Manager["WechatIdentity"]):
     def find(self, *, app_id: str, openid: str) -> WechatIdentity | None:
-        """Return the identity with its user. One query."""
-        return _only(self.select_related("user").filter(app_id=app_id, openid=openid))
+        """Return the identity with its user and that one's deletion request. One query."""
+        rows = self.select_related("user__wxauth_deletion")
+        return _only(rows.filter(app_id=app_id, openid=openid))
 
     def change(self, identity: WechatIdentity, fields: Iterable[str]) -> bool:
         """
@@ -77,8 +79,9 @@ class WechatIdentityManager(models.Manager["WechatIdentity"]):
 
 class WechatUnionManager(models.Manager["WechatUnion"]):
     def find(self, *, scope: str, unionid: str) -> WechatUnion | None:
-        """Return the union with its user. One query."""
-        return _only(self.select_related("user").filter(scope=scope, unionid=unionid))
+        """Return the union with its user and that one's deletion request. One query."""
+        rows = self.select_related("user__wxauth_deletion")
+        return _only(rows.filter(scope=scope, unionid=unionid))
 
     def claim(self, *, scope: str, unionid: str, user: HostUser) -> WechatUnion:
         """Return the union of this unionid, which is ``user``'s unless another was first."""
@@ -160,6 +163,27 @@ class LoginSessionManager(models.Manager["LoginSession"]):
         rows = self.filter(identity__in=identities, revoked_at__isnull=True, expires_at__gt=now)
         return list(rows.values_list("id", flat=True))
 
+    def purge(
+        self, *, before: datetime, after: datetime | None, limit: int
+    ) -> tuple[int, datetime | None]:
+        """
+        Delete at most ``limit`` sessions that expired earlier than ``before``, the oldest first.
+
+        Return how many they were, and when the last of them expired: the next call's ``after``,
+        so that it need not walk over what this one has deleted. Rows that somebody else has
+        locked are left to them. For use in a transaction.
+        """
+        rows = self.filter(expires_at__lt=before)
+        if after is not None:
+            rows = rows.filter(expires_at__gte=after)
+        chosen = list(
+            skipping_locked(rows).order_by("expires_at").values_list("pk", "expires_at")[:limit]
+        )
+        if not chosen:
+            return 0, after
+        self.filter(pk__in=[pk for pk, _ in chosen]).delete()
+        return len(chosen), chosen[-1][1]
+
 
 class AuditEventManager(models.Manager["AuditEvent"]):
     def record(
@@ -195,3 +219,37 @@ class MergeManager(models.Manager["Merge"]):
             state=self.model.State.CONFIRMED,
             confirmed_at__gt=since,
         )
+
+
+class DeletionRequestManager(models.Manager["DeletionRequest"]):
+    def ask(
+        self, user: HostUser, *, source: str, now: datetime, due_at: datetime
+    ) -> tuple[DeletionRequest, bool]:
+        """Return the user's request, and whether it is new. The first one counts."""
+        return self.get_or_create(
+            user=user, defaults={"source": source, "requested_at": now, "due_at": due_at}
+        )
+
+    def withdraw(self, request: DeletionRequest) -> bool:
+        """Take the request back. Of all who do so or carry it out at once, one is told True."""
+        return bool(self.filter(pk=request.pk).delete()[0])
+
+    def due(self, *, now: datetime) -> QuerySet[DeletionRequest]:
+        """Return what is due and was not tried since ``now``; what never failed comes first."""
+        return self.filter(
+            models.Q(failed_at__isnull=True) | models.Q(failed_at__lt=now), due_at__lte=now
+        ).order_by(models.F("failed_at").asc(nulls_first=True), "due_at", "pk")
+
+    def claim(self, pk: Any, *, now: datetime) -> DeletionRequest | None:
+        """Lock this request if it is still due; None when it is gone, or somebody else has it."""
+        return skipping_locked(self.filter(pk=pk, due_at__lte=now)).first()
+
+
+def skipping_locked(rows: QuerySet) -> QuerySet:
+    """
+    Lock what the query gives, and leave out what others have locked.
+
+    SQLite has one lock for all, which the transaction took when it began.
+    """
+    features = connections[rows.db].features
+    return rows.select_for_update(skip_locked=features.has_select_for_update_skip_locked)

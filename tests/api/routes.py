@@ -60,6 +60,7 @@ FORM_TEXT = frozenset(
         "form: object, 20 deep",
     }
 )
+SHORT_FORM_TEXT = FORM_TEXT - {"form: object, 20 deep"}
 NUMBER = frozenset({"integer", "fraction", "huge integer", "too long integer", "infinity"})
 
 
@@ -158,6 +159,24 @@ ROUTES = [
         {"other_token": Field('"t"', 4096), "merge": Field("1", 16)},
         signed_in=True,
         base={"other_token": '"t"', "merge": "1"},
+    ),
+    Route(
+        "consent",
+        {"version": Field('"2026-11"', 64, takes=TEXT | SHORT_FORM_TEXT | {"emoji"})},
+        signed_in=True,
+        base={"version": '"2026-11"'},
+    ),
+    Route(
+        "consent",
+        {"agreed": Field("true", 4, takes=frozenset({"missing", "true", "form: empty"}))},
+        signed_in=True,
+        base={"version": '"2026-11"', "agreed": "true"},
+    ),
+    Route(
+        "delete_account",
+        {"confirm": Field("true", 4, takes=frozenset({"true"}))},
+        signed_in=True,
+        base={"confirm": "true"},
     ),
 ]
 

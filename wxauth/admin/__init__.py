@@ -13,12 +13,14 @@ from wxauth.admin.inlines import (
     WechatIdentityInline,
     WechatProfileInline,
 )
+from wxauth.admin.leaving import DeletionRequestAdmin
 from wxauth.admin.merging import MergeAdmin
 from wxauth.admin.people import PhoneNumberAdmin, ReferralAdmin, WechatProfileAdmin
 from wxauth.admin.sessions import LoginSessionAdmin
 
 __all__ = [
     "WXAUTH_INLINES",
+    "DeletionRequestAdmin",
     "LoginSessionAdmin",
     "LoginSessionInline",
     "MergeAdmin",

@@ -138,6 +138,8 @@ def sign_in_body(result: SignIn) -> dict[str, Any]:
     }
     if result.union_conflict:
         body["union_conflict"] = True
+    if result.deletion_cancelled:
+        body["deletion_cancelled"] = True
     return body
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from wxauth.api import linking, merging, sessions, views
+from wxauth.api import leaving, linking, merging, sessions, views
 
 app_name = "wxauth"
 
@@ -19,4 +19,5 @@ urlpatterns = [
     *linking.urlpatterns,
     *sessions.urlpatterns,
     *merging.urlpatterns,
+    *leaving.urlpatterns,
 ]

@@ -2,12 +2,14 @@
 
 from wxauth.models.audit import AuditEvent
 from wxauth.models.identity import WechatIdentity, WechatUnion
+from wxauth.models.leaving import DeletionRequest
 from wxauth.models.merge import Merge, MergeStep
 from wxauth.models.person import PhoneNumber, Referral, WechatProfile
 from wxauth.models.session import LoginSession
 
 __all__ = [
     "AuditEvent",
+    "DeletionRequest",
     "LoginSession",
     "Merge",
     "MergeStep",

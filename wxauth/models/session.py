@@ -47,6 +47,9 @@ class LoginSession(models.Model):
     generation = models.PositiveIntegerField(_("refreshes"), default=0)
     rotated_at = models.DateTimeField(_("last refreshed at"))
 
+    # Whether opening it called off the deletion of the account: for its answer, not stored.
+    deletion_cancelled = False
+
     objects = LoginSessionManager()
 
     class Meta:

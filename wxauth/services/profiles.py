@@ -6,6 +6,7 @@ from typing import Any
 from wxauth import transactions
 from wxauth.conf import HostUser
 from wxauth.models import PhoneNumber, Referral, WechatIdentity, WechatProfile
+from wxauth.services.locking import lock_entrant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,4 +33,9 @@ def read_me(*, user: HostUser) -> Me:
 
 def change_profile(*, user: HostUser, changes: dict[str, Any]) -> None:
     """Write these of nickname, avatar_url, gender and ext; leave the others as they are."""
-    transactions.run(lambda: WechatProfile.objects.change(user, **changes))
+
+    def step() -> None:
+        lock_entrant(user)
+        WechatProfile.objects.change(user, **changes)
+
+    transactions.run(step)

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
-from wxauth import backends, identities, session_keys, tickets, tokens, transactions
+from wxauth import backends, departures, identities, session_keys, tickets, tokens, transactions
 from wxauth.conf import HostUser, conf
 from wxauth.exceptions import NotRegistered, StoreUnavailable
 from wxauth.identities import ConfirmedPerson
@@ -36,6 +36,11 @@ class SignIn:
     def union_conflict(self) -> bool:
         """Whether the person's unionid belongs to another user."""
         return self.identity.union_conflict_at is not None
+
+    @property
+    def deletion_cancelled(self) -> bool:
+        """Whether the account waited for its deletion, which this return has called off."""
+        return self.session.deletion_cancelled
 
 
 def login(*, person: ConfirmedPerson, device: Device = NOWHERE) -> SignIn:
@@ -180,6 +185,13 @@ def open_session(
         rotated_at=now,
         expires_at=tokens.session_end(now),
     )
+    if not registered:
+        session.deletion_cancelled = departures.cancel_on_return(
+            user,
+            app=session.app,
+            user_agent=session.user_agent,
+            ip_address=session.ip_address,
+        )
     if conf.update_last_login:
         update_last_login(type(user), user)
     transactions.send_after_commit(

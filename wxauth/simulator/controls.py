@@ -5,11 +5,12 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from wxauth.simulator import access_token, mini_program
+from wxauth.simulator import access_token, mini_program, push
 from wxauth.simulator.errors import SimulatorError
 from wxauth.simulator.faults import FaultQueue, make_fault
 from wxauth.simulator.limits import Limit
 from wxauth.simulator.people import Person, unionid_of
+from wxauth.simulator.push import Push
 from wxauth.simulator.quirks import Quirk
 from wxauth.simulator.records import Call, Records
 from wxauth.simulator.routing import Route
@@ -77,6 +78,39 @@ class Controls:
         with self.world.lock:
             self.world.openid(user, app_id)
             return self.world.encrypt_keys.as_client_sees((user, app_id), now=self.world.now())
+
+    # Message push
+
+    def make_push(
+        self,
+        user: str,
+        app_id: str,
+        event: str,
+        *,
+        revoke_info: str = "",
+        form: str = "xml",
+        **changes: str,
+    ) -> Push:
+        """Return the push that tells the app of this event; ``changes`` are fields of it."""
+        openid, app, at = self.openid(user, app_id), self.world.app(app_id), int(self.now())
+        fields = push.event_fields(app, openid, event, at=at, revoke_info=revoke_info)
+        return push.make_push(app, {**fields, **changes}, form=form, at=at)
+
+    def push(
+        self,
+        user: str,
+        app_id: str,
+        event: str,
+        *,
+        url: str,
+        revoke_info: str = "",
+        form: str = "xml",
+    ) -> tuple[int, str]:
+        """Post the event to ``url``, on this machine; return status and text of the answer."""
+        if event not in push.EVENTS:
+            raise SimulatorError(f"no event {event!r}; there are: {', '.join(push.EVENTS)}")
+        made = self.make_push(user, app_id, event, revoke_info=revoke_info, form=form)
+        return push.send(made, url)
 
     # Who is who
 

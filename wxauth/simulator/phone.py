@@ -71,6 +71,18 @@ def _expire_session_key(controls: Controls, params: Params) -> dict[str, Any]:
     return {}
 
 
+def _push(controls: Controls, params: Params) -> dict[str, Any]:
+    status, text = controls.push(
+        params["user"],
+        params["appid"],
+        params["event"],
+        url=params["url"],
+        revoke_info=params.get("revoke_info", ""),
+        form=params.get("format", "xml"),
+    )
+    return {"status": status, "answer": text}
+
+
 TEXTS = (
     "phone_number",
     "country_code",
@@ -248,6 +260,7 @@ ROUTES = {
     "encrypt_key": PhoneRoute(_encrypt_key, _PERSON),
     "session_key": PhoneRoute(_session_key, _PERSON),
     "expire_session_key": PhoneRoute(_expire_session_key, _PERSON),
+    "push": PhoneRoute(_push, (*_PERSON, "event", "url"), ("revoke_info", "format")),
     "user": PhoneRoute(_user, ("user",), (*TEXTS, "gender", "blocked", "unionid_hidden")),
     "apps": PhoneRoute(_apps),
     "fail": PhoneRoute(_fail, ("path",), ("errcode", "errmsg", "fault", "times", "delay")),

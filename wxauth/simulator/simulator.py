@@ -1,7 +1,5 @@
 """The object that tests and the command hold: the world, its controls and a running server."""
 
-import ipaddress
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -10,6 +8,7 @@ from typing import Self
 
 from wxauth.simulator.controls import Controls
 from wxauth.simulator.errors import SimulatorError
+from wxauth.simulator.loopback import is_loopback
 from wxauth.simulator.replies import Reply, reply_to
 from wxauth.simulator.routing import Request
 from wxauth.simulator.server import SimulatorServer
@@ -92,12 +91,3 @@ class WechatSimulator(Controls):
 
     def _reply(self, request: Request, connection_id: int, origin: str) -> Reply:
         return reply_to(self, request, connection_id=connection_id, origin=origin)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach ``host``, an address or a name."""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return False
-    return all(ipaddress.ip_address(info[4][0]).is_loopback for info in found)

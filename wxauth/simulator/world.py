@@ -39,6 +39,10 @@ class RegisteredApp(Protocol):
     def kind(self) -> str: ...
     @property
     def union_scope(self) -> str: ...
+    @property
+    def push_token(self) -> str: ...
+    @property
+    def push_aes_key(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class SimulatedApp:
     app_secret: str = field(repr=False)
     kind: str = MINI_PROGRAM
     union_scope: str | None = None
+    push_token: str = field(default="", repr=False)
+    push_aes_key: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -59,7 +65,14 @@ class SimulatedApp:
     @classmethod
     def like(cls, app: RegisteredApp) -> Self:
         """Return the simulation of an app that the settings name."""
-        return cls(app.app_id, app.app_secret, app.kind, app.union_scope)
+        return cls(
+            app.app_id,
+            app.app_secret,
+            app.kind,
+            app.union_scope,
+            app.push_token,
+            app.push_aes_key,
+        )
 
 
 @dataclass(frozen=True, slots=True)

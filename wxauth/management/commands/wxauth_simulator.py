@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from wxauth.conf import conf
 from wxauth.simulator import SimulatedApp, SimulatorError, WechatSimulator
-from wxauth.simulator.simulator import is_loopback
+from wxauth.simulator.loopback import is_loopback
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WAKE = 0.5  # seconds; Windows does not interrupt a wait that has no end

@@ -1,0 +1,1 @@
+"""The door through which WeChat's servers come: ``include("wxauth.push.urls")``."""

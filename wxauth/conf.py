@@ -216,5 +216,12 @@ class Conf:
         """``DEBUG``."""
         return settings.DEBUG
 
+    # Referrals
+
+    @property
+    def referral_depth(self) -> int:
+        """``WXAUTH_REFERRAL_DEPTH``: levels of invited people that are counted, 1 to 10."""
+        return getattr(settings, "WXAUTH_REFERRAL_DEPTH", 3)
+
 
 conf = Conf()

@@ -3,10 +3,12 @@
 from wxauth.models.audit import AuditEvent
 from wxauth.models.identity import WechatIdentity, WechatUnion
 from wxauth.models.person import PhoneNumber, Referral, WechatProfile
+from wxauth.models.referring import InviteCode
 from wxauth.models.session import LoginSession
 
 __all__ = [
     "AuditEvent",
+    "InviteCode",
     "LoginSession",
     "PhoneNumber",
     "Referral",

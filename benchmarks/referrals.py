@@ -70,9 +70,12 @@ def fill(rows: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(USERS, [False, True, False, now, rows])
         cursor.execute(REFERRALS, [now - timedelta(days=1), rows])
-        # As they come in real life: spread over time, and not in the order of who invited.
-        days = "created_at - MOD(referee_id * 7919, 86400 * 365) * INTERVAL '1' SECOND"
-        cursor.execute(f"UPDATE wxauth_referral SET created_at = {days}")
+        # As they come in real life: spread over a year, and not in the order of who invited.
+        seconds, earlier = "MOD(referee_id, 4000) * 7884", "INTERVAL {} SECOND"
+        if connection.vendor == "postgresql":
+            earlier = "{} * INTERVAL '1 second'"
+        change = f"created_at = created_at - {earlier.format(f'({seconds})')}"
+        cursor.execute(f"UPDATE wxauth_referral SET {change}")
         if connection.vendor == "postgresql":
             cursor.execute("VACUUM ANALYZE wxauth_referral")
             cursor.execute("VACUUM ANALYZE auth_user")

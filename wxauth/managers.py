@@ -102,11 +102,13 @@ class ReferralManager(models.Manager["Referral"]):
         numbers. One query.
 
         Nobody has two referrers, so a circle, if there were one, could only lead back to
-        ``root``, where it is cut.
+        ``root``, where it is cut. It begins with the one row of the user and not with those of
+        the invited, by whose number PostgreSQL would expect millions, and compile the query for
+        ten times as long as it takes.
         """
         sql = """
             WITH RECURSIVE tree (uid, level) AS (
-                SELECT {referee}, 1 FROM {table} WHERE {referrer} = %s
+                SELECT {key}, 0 FROM {users} WHERE {key} = %s
                 UNION ALL
                 SELECT r.{referee}, tree.level + 1
                 FROM tree JOIN {table} r ON r.{referrer} = tree.uid
@@ -134,14 +136,14 @@ class ReferralManager(models.Manager["Referral"]):
     def count_invited(self, referrers: Iterable[Any]) -> dict[Any, int]:
         """Return for the keys of users how many people each has invited, if any. One query."""
         counts = self.filter(referrer__in=list(referrers)).values_list("referrer")
-        return dict(counts.annotate(Count("pk")).order_by())
+        return dict(counts.annotate(number=Count("*")).order_by())
 
     def leaders(self, *, since: datetime, until: datetime, limit: int) -> list[tuple[Any, int]]:
         """Return the keys of who invited most from ``since`` to ``until``, and how many."""
         counts = self.filter(
             created_at__gte=since, created_at__lt=until, referrer__isnull=False
         ).values_list("referrer")
-        return list(counts.annotate(number=Count("pk")).order_by("-number", "referrer_id")[:limit])
+        return list(counts.annotate(number=Count("*")).order_by("-number", "referrer_id")[:limit])
 
     @property
     def _key(self) -> models.Field:
@@ -155,6 +157,8 @@ class ReferralManager(models.Manager["Referral"]):
         connection, meta = connections[self.db], self.model._meta
         quote = connection.ops.quote_name
         names = {
+            "users": quote(self._key.model._meta.db_table),
+            "key": quote(self._key.column),
             "table": quote(meta.db_table),
             "referee": quote(meta.get_field("referee").column),
             "referrer": quote(meta.get_field("referrer").column),

@@ -158,7 +158,7 @@ class ReferralManager(models.Manager["Referral"]):
         quote = connection.ops.quote_name
         names = {
             "users": quote(self._key.model._meta.db_table),
-            "key": quote(self._key.column),
+            "key": quote(str(self._key.column)),
             "table": quote(meta.db_table),
             "referee": quote(meta.get_field("referee").column),
             "referrer": quote(meta.get_field("referrer").column),

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from wxauth.admin.search import clean_term, find_users
 from wxauth.conf import HostUser
 from wxauth.models import (
+    AuditEvent,
     LoginSession,
     PhoneNumber,
     Referral,
@@ -34,6 +35,7 @@ PLACES: list[tuple[type[Model], str, Any]] = [
     (LoginSession, "user", _("login sessions")),
     (Referral, "referee", _("referral")),
     (Referral, "referrer", _("invited users")),
+    (AuditEvent, "user", _("audit trail")),
 ]
 
 

@@ -1,7 +1,5 @@
 """Pages on the wire: ``limit`` and ``cursor`` in the query, ``next`` in the answer."""
 
-import re
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -11,10 +9,6 @@ from wxauth.api.fields import TextField
 from wxauth.services.pages import Position
 
 LIMIT, MAX_LIMIT = 20, 100  # rows of a page
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-_CURSOR = re.compile(r"([0-9]{1,17})-([0-9]{1,18})")
 
 
 class LimitField(serializers.IntegerField):
@@ -33,24 +27,17 @@ class PageSerializer(serializers.Serializer):
     limit = LimitField(required=False, min_value=1, max_value=MAX_LIMIT, default=LIMIT)
 
     def validate_cursor(self, text: str) -> Position | None:
-        found = _CURSOR.fullmatch(text)
-        if text and found is None:
+        position = Position.read(text)
+        if text and position is None:
             raise serializers.ValidationError(_("Send a cursor as it was answered."))
-        if found is None:
-            return None
-        return Position(EPOCH + int(found[1]) * MICROSECOND, int(found[2]))
+        return position
 
-    @property
-    def before(self) -> Position | None:
-        return self.validated_data.get("cursor")
-
-    @property
-    def limit_of_page(self) -> int:
-        return self.validated_data["limit"]
+    def page(self) -> dict[str, Any]:
+        """Return which page is asked for, as the services take it."""
+        fields = self.validated_data
+        return {"before": fields.get("cursor"), "limit": fields["limit"]}
 
 
 def cursor_text(position: Position | None) -> str | None:
-    """Return the cursor for the page that begins after this row."""
-    if position is None:
-        return None
-    return f"{(position.at - EPOCH) // MICROSECOND}-{position.key}"
+    """Return the cursor for the page that begins after this row; None after the last one."""
+    return None if position is None else str(position)

@@ -20,10 +20,9 @@ class PagedView(SignedInView):
     throttle_classes = [PersonThrottle]
 
     def page(self, request: Request) -> dict[str, Any]:
-        """Return which page is asked for, as the services take it."""
         form = PageSerializer(data=request.query_params.dict())
         form.is_valid(raise_exception=True)
-        return {"before": form.before, "limit": form.limit_of_page}
+        return form.page()
 
 
 class ReferralsView(PagedView):
@@ -67,7 +66,7 @@ def friend_body(friend: Friend) -> dict[str, Any]:
 
 
 def event_body(event: AuditEvent) -> dict[str, Any]:
-    """Facts stay with the staff, since they may be about somebody else; so does another's device."""
+    """Facts stay with the staff: they may be about somebody else. So does another's device."""
     is_own = event.actor_key == event.user_key
     return {
         "kind": event.kind,

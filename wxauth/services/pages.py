@@ -1,7 +1,8 @@
 """Long lists in pages: each goes on where the one before it ended, whatever is added meanwhile."""
 
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -9,12 +10,26 @@ from django.db.models import Model, QuerySet
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)  # what our databases keep of a time
+
+_POSITION = re.compile(r"([0-9]{1,17})-([0-9]{1,18})")
+
 
 class Position(NamedTuple):
     """A row's place in a list: its time, and its key for rows of one moment."""
 
     at: datetime
     key: int
+
+    def __str__(self) -> str:
+        return f"{(self.at - EPOCH) // MICROSECOND}-{self.key}"
+
+    @classmethod
+    def read(cls, text: str) -> "Position | None":
+        """Return the position that is written like this, or None."""
+        found = _POSITION.fullmatch(text)
+        return cls(EPOCH + int(found[1]) * MICROSECOND, int(found[2])) if found else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

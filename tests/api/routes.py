@@ -79,8 +79,16 @@ signature = Field('"0"', 128, asks=TEXT | FORM_TEXT | {"emoji"})
 
 ROUTES = [
     Route("login", {"code": code, "app": app}, base={"code": CODE}),
-    Route("authorize", {"code": code, "app": app, "referrer": referrer, "scene": scene}, base={"code": CODE}),
-    Route("register_simple", {"code": code, "app": app, "referrer": referrer, "scene": scene}, base={"code": CODE}),
+    Route(
+        "authorize",
+        {"code": code, "app": app, "referrer": referrer, "scene": scene},
+        base={"code": CODE},
+    ),
+    Route(
+        "register_simple",
+        {"code": code, "app": app, "referrer": referrer, "scene": scene},
+        base={"code": CODE},
+    ),
     Route("register_simple", {"ticket": ticket}, base={"ticket": '"t"'}),
     Route(
         "register_complex",

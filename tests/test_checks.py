@@ -161,6 +161,10 @@ WRONG = {
     "timeout is no number": ("E012", {"WXAUTH_TIMEOUTS": (3, float("nan"))}),
     "timeout is none": ("E012", {"WXAUTH_TIMEOUTS": (3, None)}),
     "timeout in words": ("E012", {"WXAUTH_TIMEOUTS": ("three", 5)}),
+    "depth of nothing": ("E030", {"WXAUTH_REFERRAL_DEPTH": 0}),
+    "depth without end": ("E030", {"WXAUTH_REFERRAL_DEPTH": 11}),
+    "depth in words": ("E030", {"WXAUTH_REFERRAL_DEPTH": "3"}),
+    "depth that is a boolean": ("E030", {"WXAUTH_REFERRAL_DEPTH": True}),
     "bare encryption key": ("E013", {"WXAUTH_ENCRYPTION_KEYS": SECRET}),
     "empty encryption key": ("E013", {"WXAUTH_ENCRYPTION_KEYS": [LONG, ""]}),
     "encryption key of bytes": ("E013", {"WXAUTH_ENCRYPTION_KEYS": [LONG.encode()]}),
@@ -195,6 +199,8 @@ RIGHT = {
         "WXAUTH_TIMEOUTS": [0.5, 10],
     },
     "encryption keys": {"WXAUTH_ENCRYPTION_KEYS": (LONG,)},
+    "one level": {"WXAUTH_REFERRAL_DEPTH": 1},
+    "ten levels": {"WXAUTH_REFERRAL_DEPTH": 10},
 }
 
 

@@ -38,6 +38,7 @@ SETTINGS = {
         timedelta(seconds=5),
         timedelta(seconds=5),
     ),
+    "referral_depth": ("WXAUTH_REFERRAL_DEPTH", 3, 5, 5),
     "phone_by_encrypted_data": ("WXAUTH_PHONE_BY_ENCRYPTED_DATA", True, 0, False),
     "throttle_rates": (
         "WXAUTH_THROTTLE_RATES",

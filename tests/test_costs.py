@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import connection
@@ -14,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.phone import Phone
 from wxauth.conf import WechatApp
 from wxauth.models import Referral, WechatProfile, WechatUnion
+from wxauth.services import read_invite_code
 from wxauth.simulator import WechatSimulator
 
 pytestmark = pytest.mark.django_db
@@ -254,7 +256,7 @@ def test_me_is_five_looks(member: Phone, counted: Counter) -> None:
 def test_first_phone_bind_fetches_the_token_too(member: Phone, counted: Counter) -> None:
     with counted() as costs:
         assert member.bind_phone().status_code == 200
-    assert costs.verbs == ["SELECT"] * 5 + ["INSERT"]
+    assert costs.verbs == ["SELECT"] * 5 + ["INSERT"] * 2, "the number, and the audit trail"
     assert costs.wechat == ["/cgi-bin/stable_token", PHONE_NUMBER]
 
 
@@ -264,7 +266,7 @@ def test_later_phone_bind_is_one_call_to_wechat(member: Phone, counted: Counter)
     with counted() as costs:
         assert member.bind_phone().status_code == 200
     # Session with user, identity, the user's lock, whose number it is, the user's own number.
-    assert costs.verbs == ["SELECT"] * 5 + ["UPDATE"]
+    assert costs.verbs == ["SELECT"] * 5 + ["UPDATE", "INSERT"]
     assert costs.wechat == [PHONE_NUMBER]
     assert costs.beside_rate_limit == [("get", "wxauth:access_token")]
 
@@ -274,7 +276,7 @@ def test_phone_bind_by_data_asks_wechat_nothing(member: Phone, counted: Counter)
     with counted() as costs:
         body = {name: data[name] for name in ("encryptedData", "iv")}
         assert member.post("bind_phone", body).status_code == 200
-    assert costs.verbs == ["SELECT"] * 5 + ["INSERT"]
+    assert costs.verbs == ["SELECT"] * 5 + ["INSERT"] * 2, "the number, and the audit trail"
     assert costs.wechat == []
     assert costs.beside_rate_limit == [("get", "wxauth:session_key"), ("add", "wxauth:open_data")]
 
@@ -339,3 +341,49 @@ def test_return_that_calls_off_a_deletion_is_two_statements_more(
         assert member.sign_in("login").json()["deletion_cancelled"] is True
     # Taken back, and written down; the rest is any sign-in.
     assert costs.verbs == ["SELECT", "UPDATE", "INSERT", "DELETE", "INSERT"]
+
+
+def test_registration_by_invite_code_costs_what_one_by_uid_costs(
+    phone: Phone, counted: Counter, make_user: Callable[..., Any]
+) -> None:
+    code = read_invite_code(user=make_user())
+    with counted() as costs:
+        response = phone.sign_in("register_simple", referrer=code, scene="poster")
+    assert response.status_code == 201
+    assert sorted(costs.verbs) == ["INSERT"] * 6 + ["SELECT"] * 3
+    assert Referral.objects.exists()
+
+
+def test_referrals_are_three_looks_and_further_pages_one(member: Phone, counted: Counter) -> None:
+    for number in range(25):
+        name = f"friend {number}"
+        Phone(member.simulator, name, member.app).sign_in("authorize", referrer=member.uid)
+    with counted() as costs:
+        page = member.client.get("/api/referrals").json()
+    assert costs.verbs == ["SELECT"] * 3 + ["WITH"], "session, list, inviter, counts"
+    with counted() as costs:
+        page = member.client.get("/api/referrals", {"cursor": page["next"]}).json()
+    assert len(page["invited"]) == 5
+    assert costs.verbs == ["SELECT"] * 2
+
+
+def test_known_invite_code_is_one_look(member: Phone, counted: Counter) -> None:
+    member.client.get("/api/invite_code")
+    with counted() as costs:
+        assert member.client.get("/api/invite_code").status_code == 200
+    assert costs.verbs == ["SELECT"] * 2, "session, code"
+
+
+def test_refused_sign_in_that_is_tried_again_is_two_looks(member: Phone, counted: Counter) -> None:
+    get_user_model()._default_manager.filter(pk=member.uid).update(is_active=False)
+    assert member.sign_in("login").status_code == 403
+    with counted() as costs:
+        assert member.sign_in("login").status_code == 403
+    assert costs.verbs == ["SELECT"] * 2, "identity with user, what is recorded"
+
+
+def test_own_activity_is_one_look(member: Phone, counted: Counter) -> None:
+    member.bind_phone()
+    with counted() as costs:
+        assert len(member.client.get("/api/audit").json()["events"]) == 1
+    assert costs.verbs == ["SELECT"] * 2, "session, events"

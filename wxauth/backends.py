@@ -12,6 +12,7 @@ from wxauth import departures, identities, transactions
 from wxauth.conf import AppKind, HostUser, conf
 from wxauth.exceptions import UserInactive, WechatCodeInvalid, WechatUserBlocked
 from wxauth.identities import ConfirmedPerson
+from wxauth.models import AuditEvent
 from wxauth.wechat import client
 
 logger = logging.getLogger("wxauth.backends")
@@ -54,9 +55,19 @@ class WechatBackend(ModelBackend):
 
     def _sign_in(self, person: ConfirmedPerson) -> HostUser | None:
         match = identities.find(person)
-        if match is None or not self.user_can_authenticate(match.user):
+        if match is None:
             return None
-        identities.settle(match, person, now=timezone.now())
+        now = timezone.now()
+        if not self.user_can_authenticate(match.user):
+            AuditEvent.objects.record_once(
+                AuditEvent.Kind.SIGN_IN_REFUSED,
+                user=match.user,
+                now=now,
+                app=person.app.alias,
+                facts={"reason": UserInactive.code},
+            )
+            return None
+        identities.settle(match, person, now=now)
         departures.cancel_on_return(match.user, app=person.app.alias)
         return match.user
 
@@ -84,4 +95,4 @@ def may_enter(user: HostUser) -> bool:
 def check_entry(user: HostUser) -> None:
     """Raise ``UserInactive`` unless the project's backend lets this user in."""
     if not may_enter(user):
-        raise UserInactive(reason=f"user {user.pk} is not allowed to authenticate")
+        raise UserInactive(reason=f"user {user.pk} is not allowed to authenticate", user=user)

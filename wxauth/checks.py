@@ -27,6 +27,7 @@ from wxauth.conf import conf
 TAG = "wxauth"
 THROTTLE_SCOPES = {AddressThrottle.scope, PersonThrottle.scope}
 HMAC_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}  # RFC 7518, 3.2: as long as the hash
+REFERRAL_DEPTHS = range(1, 11)
 INSECURE_PREFIX = "django-insecure-"  # how startproject marks the SECRET_KEY it makes up
 APPS_HINT = (
     "Set WXAUTH_APP_ID and WXAUTH_APP_SECRET to those of your mini program "
@@ -257,6 +258,15 @@ def check_erase_user(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     message = "WXAUTH_ERASE_USER names something that cannot be imported or called."
     hint = "wxauth.erasure.anonymise, wxauth.erasure.erase, or a function that takes a user."
     return [error(52, message, hint=hint)]
+
+
+@register(TAG)
+def check_referral_depth(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E030: so many levels are counted as one query can."""
+    if type(conf.referral_depth) is int and conf.referral_depth in REFERRAL_DEPTHS:
+        return []
+    hint = "How many levels of invited people the route referrals counts."
+    return [error(30, "WXAUTH_REFERRAL_DEPTH is not a number from 1 to 10.", hint=hint)]
 
 
 @register(Tags.database)

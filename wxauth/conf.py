@@ -248,5 +248,12 @@ class Conf:
         """``WXAUTH_ERASE_USER``: dotted path of what makes a user row be of nobody."""
         return import_string(getattr(settings, "WXAUTH_ERASE_USER", "wxauth.erasure.anonymise"))
 
+    # Referrals
+
+    @property
+    def referral_depth(self) -> int:
+        """``WXAUTH_REFERRAL_DEPTH``: levels of invited people that are counted, 1 to 10."""
+        return getattr(settings, "WXAUTH_REFERRAL_DEPTH", 3)
+
 
 conf = Conf()

@@ -108,6 +108,11 @@ class UserInactive(WxauthError):
     detail = gettext_noop("This account has been disabled.")
     action = "stop"
 
+    def __init__(self, *, reason: str = "", user: Any = None) -> None:
+        """Take the user, for the audit trail."""
+        self.user = user
+        super().__init__(reason=reason)
+
 
 class TokenInvalid(WxauthError):
     """The token is not ours, expired, revoked, of the wrong kind, or its user is gone."""

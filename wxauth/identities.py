@@ -8,7 +8,8 @@ from django.db import IntegrityError
 
 from wxauth import transactions
 from wxauth.conf import HostUser, WechatApp
-from wxauth.models import WechatIdentity, WechatUnion
+from wxauth.devices import NOWHERE, Device
+from wxauth.models import AuditEvent, WechatIdentity, WechatUnion
 from wxauth.signals import union_conflict
 
 logger = logging.getLogger("wxauth.identities")
@@ -62,15 +63,17 @@ def register(person: ConfirmedPerson, user: HostUser, *, now: datetime) -> Wecha
     return _create_identity(person, user, now=now)
 
 
-def settle(match: Match, person: ConfirmedPerson, *, now: datetime) -> WechatIdentity:
+def settle(
+    match: Match, person: ConfirmedPerson, *, now: datetime, device: Device = NOWHERE
+) -> WechatIdentity:
     """
     Write down that a known person is here, and what is new about them; return their identity.
 
     One UPDATE when nothing is new. A unionid seen for the first time is claimed; when it belongs
     to another user, the person stays who the openid says, ``union_conflict_at`` is set on the
-    identity and the signal is sent once. ``IntegrityError`` when a parallel sign-in attached the
-    identity first, a merge gave it or its union to another user, or a deletion took it away: find
-    again.
+    identity, and once that is recorded and the signal is sent. ``IntegrityError`` when a parallel
+    sign-in attached the identity first, a merge gave it or its union to another user, or a
+    deletion took it away: find again.
     """
     if match.identity is None:
         _hold_union(person, match.user)
@@ -87,7 +90,7 @@ def settle(match: Match, person: ConfirmedPerson, *, now: datetime) -> WechatIde
             identity.unionid, identity.union_conflict_at = union.unionid, None
             changed += ["unionid", "union_conflict_at"]
         else:
-            _record_conflict(identity, union, now=now)
+            _record_conflict(identity, union, person.app, device, now=now)
     if not WechatIdentity.objects.change(identity, changed):
         raise IntegrityError("the identity is gone, or another user's: find again")
     return identity
@@ -101,10 +104,20 @@ def _hold_union(person: ConfirmedPerson, user: HostUser) -> None:
         raise IntegrityError("the union belongs to another user by now")
 
 
-def _record_conflict(identity: WechatIdentity, union: WechatUnion, *, now: datetime) -> None:
+def _record_conflict(
+    identity: WechatIdentity, union: WechatUnion, app: WechatApp, device: Device, *, now: datetime
+) -> None:
     if not WechatIdentity.objects.begin_conflict(identity, union.unionid, now=now):
         return  # it is known, perhaps since a moment ago by a parallel sign-in
     logger.warning("identity %s: its unionid belongs to user %s", identity.pk, union.user_id)
+    AuditEvent.objects.record(
+        AuditEvent.Kind.UNION_CONFLICT,
+        user=identity.user,
+        device=device,
+        app=app.alias,
+        facts={"identity": identity.pk, "holder": str(union.user_id)},
+        at=now,
+    )
     transactions.send_after_commit(
         union_conflict, user=identity.user, identity=identity, holder=union.user
     )

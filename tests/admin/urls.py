@@ -7,6 +7,8 @@ from django.urls import path
 from wxauth import models
 from wxauth.admin import (
     WXAUTH_INLINES,
+    AuditEventAdmin,
+    InviteCodeAdmin,
     LoginSessionAdmin,
     PhoneNumberAdmin,
     ReferralAdmin,
@@ -22,6 +24,8 @@ OURS = {
     models.PhoneNumber: PhoneNumberAdmin,
     models.Referral: ReferralAdmin,
     models.LoginSession: LoginSessionAdmin,
+    models.AuditEvent: AuditEventAdmin,
+    models.InviteCode: InviteCodeAdmin,
 }
 
 

@@ -54,6 +54,8 @@ def row_counts() -> dict[str, int]:
     """Return how many rows each table has that a request could write to."""
     tables = [
         get_user_model(),
+        models.AuditEvent,
+        models.InviteCode,
         models.LoginSession,
         models.PhoneNumber,
         models.Referral,

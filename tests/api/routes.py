@@ -74,6 +74,7 @@ referrer = Field(
     60_000,
     takes=ABSENT | BLANK | TEXT | FORM_TEXT | NUMBER | {"NUL", "surrogate", "emoji"},
 )
+scene = referrer
 encrypted_data = Field(DATA, 32 * 1024)
 iv = Field(IV, 64)
 raw_data = Field('"{}"', 32 * 1024, asks=TEXT | FORM_TEXT | {"emoji", "spaces", "form: spaces"})
@@ -81,8 +82,16 @@ signature = Field('"0"', 128, asks=TEXT | FORM_TEXT | {"emoji"})
 
 ROUTES = [
     Route("login", {"code": code, "app": app}, base={"code": CODE}),
-    Route("authorize", {"code": code, "app": app, "referrer": referrer}, base={"code": CODE}),
-    Route("register_simple", {"code": code, "app": app, "referrer": referrer}, base={"code": CODE}),
+    Route(
+        "authorize",
+        {"code": code, "app": app, "referrer": referrer, "scene": scene},
+        base={"code": CODE},
+    ),
+    Route(
+        "register_simple",
+        {"code": code, "app": app, "referrer": referrer, "scene": scene},
+        base={"code": CODE},
+    ),
     Route("register_simple", {"ticket": ticket}, base={"ticket": '"t"'}),
     Route(
         "register_complex",
@@ -90,6 +99,7 @@ ROUTES = [
             "code": code,
             "app": app,
             "referrer": referrer,
+            "scene": scene,
             "encryptedData": encrypted_data,
             "iv": iv,
             "rawData": raw_data,

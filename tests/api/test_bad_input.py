@@ -50,7 +50,7 @@ def hostile(route: Route, name: str, kind: str) -> list[tuple[str, bytes]]:
     bodies = [
         (fault, write(name, raw)) for fault, raw in values.items() if fault not in field.takes
     ]
-    if name != "referrer":
+    if name not in ("referrer", "scene"):
         for size in (field.limit + 1, field.limit + 1024):
             text = "x" * size
             if name == "avatar_url":

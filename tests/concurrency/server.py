@@ -36,6 +36,7 @@ class Ask:
     route: str
     body: dict[str, Any] = field(default_factory=dict)
     access: str | None = None
+    method: str = "POST"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class Line:
         headers = {"Content-Type": "application/json"}
         if ask.access:
             headers["Authorization"] = f"Bearer {ask.access}"
-        return self._send("POST", f"/api/{ask.route}", json.dumps(ask.body).encode(), headers)
+        content = json.dumps(ask.body).encode() if ask.method == "POST" else None
+        return self._send(ask.method, f"/api/{ask.route}", content, headers)
 
     def close(self) -> None:
         self._connection.close()

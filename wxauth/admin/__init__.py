@@ -4,6 +4,7 @@ The admin. Its lists show no secret and no whole phone number, and search by exa
 A host project takes the inlines for the admin of its own user model from here.
 """
 
+from wxauth.admin.audit import AuditEventAdmin
 from wxauth.admin.identities import WechatIdentityAdmin, WechatUnionAdmin
 from wxauth.admin.inlines import (
     WXAUTH_INLINES,
@@ -16,11 +17,14 @@ from wxauth.admin.inlines import (
 from wxauth.admin.leaving import DeletionRequestAdmin
 from wxauth.admin.merging import MergeAdmin
 from wxauth.admin.people import PhoneNumberAdmin, ReferralAdmin, WechatProfileAdmin
+from wxauth.admin.referring import InviteCodeAdmin
 from wxauth.admin.sessions import LoginSessionAdmin
 
 __all__ = [
     "WXAUTH_INLINES",
+    "AuditEventAdmin",
     "DeletionRequestAdmin",
+    "InviteCodeAdmin",
     "LoginSessionAdmin",
     "LoginSessionInline",
     "MergeAdmin",

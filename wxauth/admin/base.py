@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from wxauth.admin.search import clean_term, find_users
 from wxauth.conf import HostUser
 from wxauth.models import (
+    AuditEvent,
     DeletionRequest,
     LoginSession,
     PhoneNumber,
@@ -36,6 +37,7 @@ PLACES: list[tuple[type[Model], str, Any]] = [
     (Referral, "referee", _("referral")),
     (Referral, "referrer", _("invited users")),
     (DeletionRequest, "user", _("deletion request")),
+    (AuditEvent, "user", _("audit trail")),
 ]
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from wxauth.admin.base import HTTPS_URLS, ReadOnlyMixin, WxauthAdmin
 from wxauth.admin.filters import AppAliasFilter
+from wxauth.admin.referring import ReferralPagesMixin
 from wxauth.admin.search import find_users
 from wxauth.models import PhoneNumber, Referral, WechatProfile
 
@@ -56,7 +57,7 @@ class PhoneNumberAdmin(ReadOnlyMixin, WxauthAdmin):
 
 
 @admin.register(Referral)
-class ReferralAdmin(ReadOnlyMixin, WxauthAdmin):
+class ReferralAdmin(ReferralPagesMixin, ReadOnlyMixin, WxauthAdmin):
     """Referrals: written once, with the registration."""
 
     list_display = ("created_at", "referee_link", "referrer_link", "scene")

@@ -66,7 +66,7 @@ class ChoiceNumberField(serializers.ChoiceField):
 
 
 class ReferrerField(serializers.Field):
-    """The key of who invited: any text or number. What it is good for, the service decides."""
+    """Who invited, or where: any text or number. What it is good for, the service decides."""
 
     default_error_messages = {"invalid": _("Not a valid string.")}
 

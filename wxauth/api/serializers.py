@@ -42,6 +42,7 @@ class CodeSerializer(AppMixin):
 
 class AuthorizeSerializer(CodeSerializer):
     referrer = ReferrerField(required=False)
+    scene = ReferrerField(required=False)
 
 
 class RegisterSerializer(AppMixin):
@@ -50,6 +51,7 @@ class RegisterSerializer(AppMixin):
     code = TextField(required=False, allow_null=True, max_length=MAX_CODE)
     ticket = TextField(required=False, allow_null=True, max_length=MAX_CODE)
     referrer = ReferrerField(required=False)
+    scene = ReferrerField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if bool(attrs.get("code")) == bool(attrs.get("ticket")):

@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from wxauth.api import leaving, linking, merging, sessions, views
+from wxauth.api import leaving, linking, merging, referring, sessions, views
 
 app_name = "wxauth"
 
@@ -20,4 +20,5 @@ urlpatterns = [
     *sessions.urlpatterns,
     *merging.urlpatterns,
     *leaving.urlpatterns,
+    *referring.urlpatterns,
 ]

@@ -29,6 +29,7 @@ class RegisterSimpleView(SignInView):
                 person=person,
                 ticket=form.validated_data.get("ticket"),
                 referrer=form.validated_data.get("referrer"),
+                scene=form.validated_data.get("scene"),
                 device=device_of(request),
             )
         )
@@ -45,6 +46,7 @@ class RegisterComplexView(SignInView):
                 data=data,
                 ticket=form.validated_data.get("ticket"),
                 referrer=form.validated_data.get("referrer"),
+                scene=form.validated_data.get("scene"),
                 device=device_of(request),
             )
         )
@@ -58,6 +60,7 @@ class AuthorizeView(SignInView):
             services.authorize(
                 person=person,
                 referrer=form.validated_data.get("referrer"),
+                scene=form.validated_data.get("scene"),
                 device=device_of(request),
             )
         )
@@ -120,7 +123,10 @@ class BindPhoneView(SignedInView):
         fields = form.validated_data
         if fields.get("phone_code") is not None:
             phone = services.bind_phone_by_code(
-                session=session, phone_code=fields["phone_code"], app=fields.get("app")
+                session=session,
+                phone_code=fields["phone_code"],
+                app=fields.get("app"),
+                device=device_of(request),
             )
         else:
             phone = services.bind_phone_by_data(
@@ -128,5 +134,6 @@ class BindPhoneView(SignedInView):
                 data=form.open_data(),
                 login_code=fields.get("code"),
                 app=fields.get("app"),
+                device=device_of(request),
             )
         return Response({"phone": phone.number, "source": phone.source})

@@ -5,11 +5,13 @@ from wxauth.models.identity import WechatIdentity, WechatUnion
 from wxauth.models.leaving import DeletionRequest
 from wxauth.models.merge import Merge, MergeStep
 from wxauth.models.person import PhoneNumber, Referral, WechatProfile
+from wxauth.models.referring import InviteCode
 from wxauth.models.session import LoginSession
 
 __all__ = [
     "AuditEvent",
     "DeletionRequest",
+    "InviteCode",
     "LoginSession",
     "Merge",
     "MergeStep",

@@ -68,6 +68,7 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["user_key", "-at"], name="wxauth_audit_user_idx"),
             models.Index(fields=["at"], name="wxauth_audit_at_idx"),
+            models.Index(fields=["kind", "-at"], name="wxauth_audit_kind_idx"),
         ]
 
     def __str__(self) -> str:

@@ -107,6 +107,15 @@ class Referral(models.Model):
                 condition=~models.Q(referee=models.F("referrer")), name="wxauth_referral_not_self"
             )
         ]
+        indexes = [
+            # Whom a user has invited, newest first; and all that a count of them needs.
+            models.Index(
+                fields=["referrer", "created_at", "id", "referee"],
+                name="wxauth_referral_recent_idx",
+            ),
+            # Who has invited most within a period.
+            models.Index(fields=["created_at", "referrer"], name="wxauth_referral_period_idx"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.referrer_id} → {self.referee_id}"

@@ -1,6 +1,7 @@
 """The use cases, for every door and for the host project's own code. Keyword arguments only."""
 
 from wxauth.identities import ConfirmedPerson
+from wxauth.services.audit import read_activity
 from wxauth.services.devices import Device
 from wxauth.services.freshness import require_fresh
 from wxauth.services.linking import Linked, bind_wechat, unbind_phone, unbind_wechat
@@ -20,6 +21,7 @@ from wxauth.services.people import confirm_code, confirm_ticket
 from wxauth.services.phone_login import PhoneCode, PhoneSignIn, phone_login
 from wxauth.services.phones import bind_phone_by_code, bind_phone_by_data
 from wxauth.services.profiles import Me, change_profile, read_me
+from wxauth.services.referrals import Friend, Referrals, read_invite_code, read_referrals
 from wxauth.services.sessions import check_token, end_sessions, logout, logout_everywhere, refresh
 from wxauth.services.sign_in import (
     SignIn,
@@ -33,6 +35,7 @@ from wxauth.services.wechat_session import check_wechat_session, reset_wechat_se
 __all__ = [
     "ConfirmedPerson",
     "Device",
+    "Friend",
     "Linked",
     "Me",
     "MergePlan",
@@ -40,6 +43,7 @@ __all__ = [
     "PhoneCode",
     "PhoneSignIn",
     "PlanLine",
+    "Referrals",
     "SignIn",
     "authorize",
     "bind_phone_by_code",
@@ -66,7 +70,10 @@ __all__ = [
     "plan_merge",
     "propose_merge",
     "propose_own_merge",
+    "read_activity",
+    "read_invite_code",
     "read_me",
+    "read_referrals",
     "refresh",
     "register_complex",
     "register_simple",

@@ -1,14 +1,5 @@
-"""Where a request comes from, as far as it tells."""
+"""Where a request comes from: what services are told of it."""
 
-from dataclasses import dataclass
+from wxauth.devices import NOWHERE, Device
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
-    """What a request tells of where it comes from: for lists and records, not for decisions."""
-
-    user_agent: str = ""
-    ip_address: str | None = None
-
-
-NOWHERE = Device()
+__all__ = ["NOWHERE", "Device"]

@@ -15,7 +15,9 @@ from wxauth.exceptions import (
     WechatDataInvalid,
     WechatPhoneCodeInvalid,
 )
-from wxauth.models import LoginSession, PhoneNumber, WechatIdentity
+from wxauth.models import AuditEvent, LoginSession, PhoneNumber, WechatIdentity
+from wxauth.services import audit
+from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.locking import lock_entrant
 from wxauth.services.open_data import OpenData, open_data
 from wxauth.signals import phone_bound
@@ -26,7 +28,7 @@ _DIGITS = re.compile(r"[0-9]{1,20}")
 
 
 def bind_phone_by_code(
-    *, session: LoginSession, phone_code: str, app: str | None = None
+    *, session: LoginSession, phone_code: str, app: str | None = None, device: Device = NOWHERE
 ) -> PhoneNumber:
     """
     Bind the number behind the code of WeChat's phone button, which is sent to WeChat together
@@ -41,7 +43,13 @@ def bind_phone_by_code(
     if identity is None:
         raise WechatPhoneCodeInvalid(reason="the user is not known in this app")
     number = number_of_code(wechat_app, openid=identity.openid, phone_code=phone_code)
-    return _bind(session.user, number, source=PhoneNumber.Source.PHONE_CODE)
+    return _bind(
+        session.user,
+        number,
+        source=PhoneNumber.Source.PHONE_CODE,
+        app=wechat_app.alias,
+        device=device,
+    )
 
 
 def bind_phone_by_data(
@@ -50,6 +58,7 @@ def bind_phone_by_data(
     data: OpenData,
     login_code: str | None = None,
     app: str | None = None,
+    device: Device = NOWHERE,
 ) -> PhoneNumber:
     """
     Bind the number inside ``encryptedData``, as clients without the phone button's code send it.
@@ -69,7 +78,13 @@ def bind_phone_by_data(
     else:
         session_key = _renew_session_key(session, identity, wechat_app, login_code)
     number = number_of_data(wechat_app, openid=identity.openid, session_key=session_key, data=data)
-    return _bind(session.user, number, source=PhoneNumber.Source.ENCRYPTED_DATA)
+    return _bind(
+        session.user,
+        number,
+        source=PhoneNumber.Source.ENCRYPTED_DATA,
+        app=wechat_app.alias,
+        device=device,
+    )
 
 
 def number_of_code(app: WechatApp, *, openid: str, phone_code: str) -> str:
@@ -133,17 +148,39 @@ def _renew_session_key(
     return person.session_key
 
 
-def _bind(user: HostUser, number: str, *, source: PhoneNumber.Source) -> PhoneNumber:
-    def step() -> PhoneNumber:
+def _bind(
+    user: HostUser,
+    number: str,
+    *,
+    source: PhoneNumber.Source,
+    app: str = "",
+    device: Device = NOWHERE,
+) -> PhoneNumber:
+    def step() -> PhoneNumber | None:
         lock_entrant(user)
         if PhoneNumber.objects.holder_id(number) not in (None, user.pk):
-            raise PhoneTaken(reason="bound by another user")
+            return None
         phone = PhoneNumber.objects.of(user) or PhoneNumber(user=user)
         previous = phone.number if phone.pk else None
         phone.number, phone.source, phone.verified_at = number, source, timezone.now()
         phone.save()
+        audit.record(
+            AuditEvent.Kind.PHONE_BOUND,
+            user=user,
+            device=device,
+            app=app,
+            phone=phone.masked,
+            source=source,
+            replaced=PhoneNumber(number=previous).masked if previous else None,
+        )
         transactions.send_after_commit(phone_bound, user=user, phone=phone, previous=previous)
         return phone
 
     # Two users may both find the number free: then the constraint refuses one, who looks again.
-    return transactions.run(step)
+    phone = transactions.run(step)
+    if phone is None:
+        masked = PhoneNumber(number=number).masked
+        kind = AuditEvent.Kind.PHONE_CONFLICT
+        audit.record_refusal(kind, user=user, device=device, app=app, phone=masked, source=source)
+        raise PhoneTaken(reason="bound by another user")
+    return phone

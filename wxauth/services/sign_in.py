@@ -4,20 +4,19 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import update_last_login
-from django.core.exceptions import ValidationError
-from django.db import models
 from django.utils import timezone
 
 from wxauth import backends, departures, identities, session_keys, tickets, tokens, transactions
 from wxauth.conf import HostUser, conf
 from wxauth.exceptions import NotRegistered, StoreUnavailable
 from wxauth.identities import ConfirmedPerson
-from wxauth.models import LoginSession, Referral, WechatIdentity, WechatProfile
+from wxauth.models import LoginSession, WechatIdentity, WechatProfile
 from wxauth.models.session import USER_AGENT_LENGTH
+from wxauth.services.audit import refusals
 from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.open_data import OpenData, Profile, read_profile
+from wxauth.services.referrals import record_referral
 from wxauth.signals import user_logged_in, user_registered
 from wxauth.tokens import TokenPair
 
@@ -56,7 +55,8 @@ def login(*, person: ConfirmedPerson, device: Device = NOWHERE) -> SignIn:
         match = identities.find(person)
         return None if match is None else enter(match, person, device, now=now)
 
-    entered = transactions.run(step)
+    with refusals(device=device, app=person.app.alias):
+        entered = transactions.run(step)
     if entered is None:
         raise NotRegistered(ticket=issue_ticket(person))
     return hand_over(*entered, person=person, registered=False)
@@ -67,15 +67,19 @@ def register_simple(
     person: ConfirmedPerson,
     ticket: str | None = None,
     referrer: Any = None,
+    scene: Any = None,
     device: Device = NOWHERE,
 ) -> SignIn:
     """
     Register a person, or sign in one who has an account. ``ticket`` is used up, when given.
 
     Of many calls for one person at once, exactly one registers and the others sign in.
-    Raise ``TicketInvalid`` or ``UserInactive``. A ``referrer`` that is of no use is ignored.
+    Raise ``TicketInvalid`` or ``UserInactive``. ``referrer`` is a uid or an invite code, ``scene``
+    where they met; either is ignored when it is of no use.
     """
-    return _register(person, Profile(), ticket=ticket, referrer=referrer, device=device)
+    return _register(
+        person, Profile(), ticket=ticket, referrer=referrer, scene=scene, device=device
+    )
 
 
 def register_complex(
@@ -84,16 +88,23 @@ def register_complex(
     data: OpenData,
     ticket: str | None = None,
     referrer: Any = None,
+    scene: Any = None,
     device: Device = NOWHERE,
 ) -> SignIn:
     """Do what ``register_simple`` does, with a profile; raise what ``read_profile`` raises too."""
     profile = read_profile(person, data)
-    return _register(person, profile, ticket=ticket, referrer=referrer, device=device)
+    return _register(person, profile, ticket=ticket, referrer=referrer, scene=scene, device=device)
 
 
-def authorize(*, person: ConfirmedPerson, referrer: Any = None, device: Device = NOWHERE) -> SignIn:
+def authorize(
+    *,
+    person: ConfirmedPerson,
+    referrer: Any = None,
+    scene: Any = None,
+    device: Device = NOWHERE,
+) -> SignIn:
     """Sign in, and register silently who has no account. Raise ``UserInactive``."""
-    return _register(person, Profile(), ticket=None, referrer=referrer, device=device)
+    return _register(person, Profile(), ticket=None, referrer=referrer, scene=scene, device=device)
 
 
 def _register(
@@ -102,6 +113,7 @@ def _register(
     *,
     ticket: str | None,
     referrer: Any,
+    scene: Any = None,
     device: Device,
 ) -> SignIn:
     if ticket is not None:
@@ -112,10 +124,11 @@ def _register(
         match = identities.find(person)
         if match is not None:
             return *enter(match, person, device, now=now), False
-        identity = create_account(person, profile, referrer, now=now)
+        identity = create_account(person, profile, referrer, now=now, scene=scene)
         return identity, open_session(identity, person, device, now=now, registered=True), True
 
-    identity, session, registered = transactions.run(step)
+    with refusals(device=device, app=person.app.alias):
+        identity, session, registered = transactions.run(step)
     return hand_over(identity, session, person=person, registered=registered)
 
 
@@ -124,45 +137,27 @@ def enter(
 ) -> tuple[WechatIdentity, LoginSession]:
     """Open a session for a person who is known, inside a transaction. Raise ``UserInactive``."""
     backends.check_entry(match.user)
-    identity = identities.settle(match, person, now=now)
+    identity = identities.settle(match, person, now=now, device=device)
     return identity, open_session(identity, person, device, now=now, registered=False)
 
 
 def create_account(
-    person: ConfirmedPerson, profile: Profile, referrer: Any, *, now: datetime
+    person: ConfirmedPerson,
+    profile: Profile,
+    referrer: Any,
+    *,
+    now: datetime,
+    scene: Any = None,
 ) -> WechatIdentity:
     """Make the user of a person whom ``find`` does not know, inside a transaction."""
     user = conf.create_user(app=person.app)
     identity = identities.register(person, user, now=now)
     WechatProfile.objects.create(user=user, app=person.app.alias, created_at=now, **asdict(profile))
-    inviter = _find_referrer(referrer)
-    if inviter is not None and inviter.pk != user.pk:
-        Referral.objects.create(referee=user, referrer=inviter, created_at=now)
+    inviter = record_referral(referee=user, referrer=referrer, scene=scene, now=now)
     transactions.send_after_commit(
         user_registered, user=user, identity=identity, app=person.app.alias, referrer=inviter
     )
     return identity
-
-
-def _find_referrer(referrer: Any) -> HostUser | None:
-    # Links and QR scenes carry anything: what is not the key of a user who may sign in is nobody.
-    model = get_user_model()
-    key = model._meta.pk
-    if isinstance(referrer, bool) or not isinstance(referrer, (str, int)):
-        return None
-    try:
-        text = str(referrer).strip()
-    except ValueError:  # Python writes no more than 4300 digits
-        return None
-    if len(text) > 64 or not text.isprintable():
-        return None
-    if isinstance(key, models.IntegerField) and not (text.isascii() and text.isdigit()):
-        return None  # int() also takes "1_0" and other scripts' digits
-    try:
-        user = model._default_manager.filter(pk=key.to_python(text)).first()
-    except (ValidationError, ValueError, OverflowError):
-        return None
-    return user if user is not None and backends.may_enter(user) else None
 
 
 def open_session(

@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from wxauth.api import views
+from wxauth.api import passwords, sms, views
 
 app_name = "wxauth"
 
@@ -16,4 +16,6 @@ urlpatterns = [
     re_path(r"^logout/?$", views.LogoutView.as_view(), name="logout"),
     re_path(r"^me/?$", views.MeView.as_view(), name="me"),
     re_path(r"^bind_phone/?$", views.BindPhoneView.as_view(), name="bind_phone"),
+    *sms.urlpatterns,
+    *passwords.urlpatterns,
 ]

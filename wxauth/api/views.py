@@ -122,6 +122,10 @@ class BindPhoneView(SignedInView):
             phone = services.bind_phone_by_code(
                 session=session, phone_code=fields["phone_code"], app=fields.get("app")
             )
+        elif fields.get("sms_code") is not None:
+            phone = services.bind_phone_by_sms(
+                session=session, phone=fields["phone"], sms_code=fields["sms_code"]
+            )
         else:
             phone = services.bind_phone_by_data(
                 session=session,

@@ -1,4 +1,4 @@
-"""Binding a phone number that WeChat vouches for."""
+"""Binding a phone number that WeChat vouches for, or that a text message has reached."""
 
 import re
 from contextlib import suppress
@@ -15,8 +15,11 @@ from wxauth.exceptions import (
     WechatDataInvalid,
     WechatPhoneCodeInvalid,
 )
-from wxauth.models import LoginSession, PhoneNumber, WechatIdentity
+from wxauth.models import LoginSession, PhoneNumber, SmsCode, WechatIdentity
+from wxauth.services.freshness import require_fresh
+from wxauth.services.numbers import read_number
 from wxauth.services.open_data import OpenData, open_data
+from wxauth.services.sms import redeem_code
 from wxauth.signals import phone_bound
 from wxauth.wechat import client
 
@@ -77,6 +80,20 @@ def bind_phone_by_data(
         pure_number=str(opened.get("purePhoneNumber", "")),
     )
     return _bind(session.user, number, source=PhoneNumber.Source.ENCRYPTED_DATA)
+
+
+def bind_phone_by_sms(*, session: LoginSession, phone: str, sms_code: str) -> PhoneNumber:
+    """
+    Bind the number to which the code was sent, with the purpose ``bind``.
+
+    Raise ``PhoneInputInvalid``, ``SmsCodeInvalid``, ``PhoneTaken``; ``FreshSignInRequired``,
+    since the number is a way to sign in from now on, and nothing ties it to the person: a token
+    that was stolen must not be enough to add one.
+    """
+    require_fresh(session)
+    number = read_number(phone)
+    redeem_code(number=number, purpose=SmsCode.Purpose.BIND, sms_code=sms_code)
+    return _bind(session.user, number, source=PhoneNumber.Source.SMS)
 
 
 def to_e164(*, country_code: str, pure_number: str) -> str:

@@ -11,7 +11,7 @@ from django.db import models
 from django.utils import timezone
 
 from wxauth import backends, identities, session_keys, tickets, tokens, transactions
-from wxauth.conf import HostUser, conf
+from wxauth.conf import HostUser, WechatApp, conf
 from wxauth.exceptions import NotRegistered, StoreUnavailable
 from wxauth.identities import ConfirmedPerson
 from wxauth.models import LoginSession, Referral, WechatIdentity, WechatProfile
@@ -24,10 +24,14 @@ from wxauth.tokens import TokenPair
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """An open session. ``registered`` tells that the account was made just now."""
+    """
+    An open session. ``registered`` tells that the account was made just now.
+
+    ``identity`` is None where WeChat was not asked: a phone number was the proof.
+    """
 
     user: HostUser
-    identity: WechatIdentity
+    identity: WechatIdentity | None
     session: LoginSession
     tokens: TokenPair
     registered: bool
@@ -35,7 +39,7 @@ class SignIn:
     @property
     def union_conflict(self) -> bool:
         """Whether the person's unionid belongs to another user."""
-        return self.identity.union_conflict_at is not None
+        return self.identity is not None and self.identity.union_conflict_at is not None
 
 
 def login(*, person: ConfirmedPerson, device: Device = NOWHERE) -> SignIn:
@@ -107,7 +111,7 @@ def _register(
         match = identities.find(person)
         if match is not None:
             return *_enter(match, person, device, now=now), False
-        identity = _create_account(person, profile, referrer, now=now)
+        identity = create_account(person, profile, referrer, now=now)
         return identity, _open_session(identity, person, device, now=now, registered=True), True
 
     identity, session, registered = transactions.run(step)
@@ -122,19 +126,33 @@ def _enter(
     return identity, _open_session(identity, person, device, now=now, registered=False)
 
 
-def _create_account(
+def create_account(
     person: ConfirmedPerson, profile: Profile, referrer: Any, *, now: datetime
 ) -> WechatIdentity:
+    """Make the account of a person whom nobody knows, inside ``transactions.run``."""
     user = conf.create_user(app=person.app)
     identity = identities.register(person, user, now=now)
-    WechatProfile.objects.create(user=user, app=person.app.alias, created_at=now, **asdict(profile))
+    complete_account(user, person.app, profile, referrer, identity=identity, now=now)
+    return identity
+
+
+def complete_account(
+    user: HostUser,
+    app: WechatApp,
+    profile: Profile,
+    referrer: Any,
+    *,
+    identity: WechatIdentity | None,
+    now: datetime,
+) -> None:
+    """Add to a user who has just been made what every account has; tell the host of it."""
+    WechatProfile.objects.create(user=user, app=app.alias, created_at=now, **asdict(profile))
     inviter = _find_referrer(referrer)
     if inviter is not None and inviter.pk != user.pk:
         Referral.objects.create(referee=user, referrer=inviter, created_at=now)
     transactions.send_after_commit(
-        user_registered, user=user, identity=identity, app=person.app.alias, referrer=inviter
+        user_registered, user=user, identity=identity, app=app.alias, referrer=inviter
     )
-    return identity
 
 
 def _find_referrer(referrer: Any) -> HostUser | None:
@@ -166,11 +184,25 @@ def _open_session(
     now: datetime,
     registered: bool,
 ) -> LoginSession:
-    user = identity.user
+    return open_session(
+        identity.user, identity, app=person.app, device=device, now=now, registered=registered
+    )
+
+
+def open_session(
+    user: HostUser,
+    identity: WechatIdentity | None,
+    *,
+    app: WechatApp,
+    device: Device,
+    now: datetime,
+    registered: bool,
+) -> LoginSession:
+    """Open a session for a user who has passed the gate, inside ``transactions.run``."""
     session = LoginSession.objects.create(
         user=user,
         identity=identity,
-        app=person.app.alias,
+        app=app.alias,
         user_agent=device.user_agent[:USER_AGENT_LENGTH],
         ip_address=device.ip_address,
         created_at=now,

@@ -46,6 +46,18 @@ TABLE = {
     "wechat_unavailable": (503, "login_again"),
     "wechat_timeout": (504, "login_again"),
     "wechat_config_error": (500, "stop"),
+    "fresh_sign_in_required": (403, "login_again"),
+    "phone_input_invalid": (400, "correct_input"),
+    "phone_country_not_allowed": (400, "correct_input"),
+    "sms_disabled": (403, "stop"),
+    "sms_rate_limited": (429, "wait"),
+    "sms_unavailable": (503, "retry"),
+    "sms_refused": (502, "stop"),
+    "sms_code_invalid": (400, "correct_input"),
+    "phone_required": (409, "bind_phone"),
+    "password_login_failed": (400, "correct_input"),
+    "too_many_attempts": (429, "wait"),
+    "password_refused": (400, "correct_input"),
 }
 CLASSES = [
     kind

@@ -44,7 +44,9 @@ def read_sms_number(typed: str) -> str:
     number = _parse(typed)
     if str(number.country_code) not in conf.sms_countries:
         raise PhoneCountryNotAllowed(reason=f"country {number.country_code}")
-    if phonenumbers.number_type(number) in _REFUSED:
+    # Not is_valid_number: new ranges open faster than numbering plans are published.
+    length = phonenumbers.is_possible_number_for_type_with_reason(number, PhoneNumberType.MOBILE)
+    if length != ValidationResult.IS_POSSIBLE or phonenumbers.number_type(number) in _REFUSED:
         raise PhoneInputInvalid(reason="a number without a phone that reads messages")
     return _format(number)
 

@@ -114,6 +114,8 @@ class BindPhoneSerializer(OpenDataMixin, AppMixin):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         proofs = {name for name, value in attrs.items() if value is not None and name != "app"}
+        if "sms_code" not in proofs:
+            proofs.discard("phone")  # a number alone proves nothing, and is not looked at
         if proofs - {"code"} == {"encryptedData", "iv"}:
             return attrs
         if proofs not in ({"phone_code"}, {"phone", "sms_code"}):

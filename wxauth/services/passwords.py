@@ -12,6 +12,7 @@ from django.contrib.auth.password_validation import (
 )
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from wxauth import backends, transactions
@@ -24,6 +25,18 @@ from wxauth.services.freshness import require_fresh
 from wxauth.services.numbers import read_number
 from wxauth.services.sessions import end_sessions
 from wxauth.services.sms import prove_code, spend_code
+
+
+class LongEnough(MinimumLengthValidator):
+    """Django's own rule, in a sentence that has a translation."""
+
+    def validate(self, password: str, user: HostUser | None = None) -> None:
+        if len(password) < self.min_length:
+            raise ValidationError(
+                _("This password is too short: it needs %(min_length)d characters."),
+                code="password_too_short",
+                params={"min_length": self.min_length},
+            )
 
 
 @sensitive_variables("password")
@@ -79,7 +92,7 @@ def reset_password(*, phone: str, sms_code: str, password: str, device: Device =
 def _validate(password: str, user: HostUser | None) -> None:
     # A project without rules gets the least that a password needs.
     validators = get_default_password_validators() or [
-        MinimumLengthValidator(),
+        LongEnough(),
         CommonPasswordValidator(),
         NumericPasswordValidator(),
     ]

@@ -22,13 +22,13 @@ from wxauth.exceptions import (
     SmsUnavailable,
     WxauthError,
 )
-from wxauth.sms.base import SmsMessage, SmsSender
+from wxauth.sms.base import Silence, SmsMessage, SmsSender, never_left
 
 LIMITED = {"isv.BUSINESS_LIMIT_CONTROL"}
 BAD_NUMBER = {"isv.MOBILE_NUMBER_ILLEGAL"}
 BUSY = {"isp.SYSTEM_ERROR", "ServiceUnavailable", "InternalError"}
 # The SDK writes whole requests there when the environment says DEBUG=sdk: codes and signatures.
-logging.getLogger("darabonba-core").disabled = True
+logging.getLogger("darabonba-core").addFilter(Silence())
 
 
 class HideParameters(logging.Filter):
@@ -106,21 +106,17 @@ def _failure_of(error: Exception) -> WxauthError:
     if isinstance(code, str) and code:
         return _failure(code)
     reason = f"the SDK raised {type(error).__name__}"
-    return SmsUnavailable(reason=reason, maybe_sent=not _never_left(error))
-
-
-def _never_left(error: BaseException) -> bool:
-    # requests and urllib3 name it so, at some depth below what the SDK raises.
-    text = str(error)
-    return "NewConnectionError" in text or "ConnectTimeout" in text or "NameResolution" in text
+    return SmsUnavailable(reason=reason, maybe_sent=not never_left(str(error)))
 
 
 def _failure(code: Any) -> WxauthError:
-    reason = f"Aliyun: {code}"
+    reason = f"Aliyun: {str(code)[:80]}"
+    if not isinstance(code, str):  # an answer that is not what it should be
+        return SmsUnavailable(reason=reason, maybe_sent=True)
     if code in LIMITED:
         return SmsRateLimited(reason=reason, retry_after=60)
     if code in BAD_NUMBER:
         return PhoneInputInvalid(reason=reason)
-    if code in BUSY or str(code).startswith("Throttling"):
+    if code in BUSY or code.startswith("Throttling"):
         return SmsUnavailable(reason=reason)
     return SmsRefused(reason=reason)

@@ -1,5 +1,6 @@
 """What a sender is: a message goes in, and an exception of ours comes out when it does not go."""
 
+import logging
 from dataclasses import dataclass, field
 
 
@@ -34,3 +35,18 @@ class SmsSender:
 
     def send(self, message: SmsMessage) -> None:
         raise NotImplementedError
+
+
+class Silence(logging.Filter):
+    """Drops all records: SDKs write whole requests into their logs, with codes and numbers."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return False
+
+
+def never_left(said: str) -> bool:
+    """Tell from the text of a network error whether the request cannot have arrived."""
+    # urllib3's classes, which the SDKs pass on as text only.
+    return any(
+        name in said for name in ("NewConnectionError", "ConnectTimeout", "NameResolutionError")
+    )

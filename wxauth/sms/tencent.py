@@ -4,6 +4,7 @@ Text messages through Tencent Cloud, by its own SDK: the extra ``wxauth[tencent]
 https://cloud.tencent.com/document/api/382/55981, with the codes at its end.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,13 +23,14 @@ from wxauth.exceptions import (
     SmsUnavailable,
     WxauthError,
 )
-from wxauth.sms.base import SmsMessage, SmsSender
+from wxauth.sms.base import Silence, SmsMessage, SmsSender, never_left
 
 LIMITED = "LimitExceeded.PhoneNumber"
 BAD_NUMBER = {"InvalidParameterValue.IncorrectPhoneNumber"}
 BUSY = ("InternalError", "RequestLimitExceeded")
 # What the SDK itself says; it does not tell a request that was not sent from a lost answer.
 UNKNOWN = {"ClientNetworkError", "ServerNetworkError"}
+logging.getLogger("tencentcloud_sdk_common").addFilter(Silence())
 
 
 class TencentSender(SmsSender):
@@ -75,7 +77,7 @@ class TencentSender(SmsSender):
         try:
             code = self._client.SendSms(request).SendStatusSet[0].Code
         except TencentCloudSDKException as error:
-            failure = _failure(error.get_code())
+            failure = _failure(error.get_code(), said=str(error.get_message()))
         except Exception as error:  # an answer that is not what it should be
             failure = SmsUnavailable(
                 reason=f"the SDK raised {type(error).__name__}", maybe_sent=True
@@ -88,7 +90,7 @@ class TencentSender(SmsSender):
         raise failure from None
 
 
-def _failure(code: Any) -> WxauthError:
+def _failure(code: Any, *, said: str = "") -> WxauthError:
     code = str(code)
     reason = f"Tencent Cloud: {code[:80]}"
     if code.startswith(LIMITED):
@@ -98,5 +100,5 @@ def _failure(code: Any) -> WxauthError:
     if code.startswith(BUSY):
         return SmsUnavailable(reason=reason)
     if code in UNKNOWN or "." not in code:
-        return SmsUnavailable(reason=reason, maybe_sent=True)
+        return SmsUnavailable(reason=reason, maybe_sent=not never_left(said))
     return SmsRefused(reason=reason)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from wxauth import crypto
 from wxauth.conf import conf
-from wxauth.models import Tally
+from wxauth.models import SmsCode, Tally
 from wxauth.services.devices import Device
 
 HOUR, DAY = 3600, 86400  # seconds
@@ -74,3 +74,20 @@ def count(*counted: Counted, now: datetime) -> int | None:
 def take_back(*counted: Counted, now: datetime) -> None:
     """Undo ``count`` for something that did not happen after all."""
     Tally.objects.take_back(one.name(now) for one in counted)
+
+
+def forget_expired(*, now: datetime, batch: int = 1000) -> int:
+    """
+    Delete the tallies and the SMS codes of times that are over; return how many.
+
+    Batch by batch, each in a transaction of its own: no lock lasts, and what is interrupted goes
+    on with the next call.
+    """
+    deleted = 0
+    for model in (Tally, SmsCode):
+        while keys := list(
+            model._default_manager.filter(expires_at__lte=now).values_list("pk", flat=True)[:batch]
+        ):
+            # Once more by the time: a code may have been sent anew in between.
+            deleted += model._default_manager.filter(pk__in=keys, expires_at__lte=now).delete()[0]
+    return deleted

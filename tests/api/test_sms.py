@@ -129,7 +129,7 @@ def test_number_is_the_same_however_it_is_typed(outbox: Any, typed: str) -> None
 @pytest.mark.parametrize(
     "typed",
     ["12345", "1740000000", "174000000099", "phone", "+", "+86", "1-800-FLOWERS", "+1", "0",
-     "17400000009;ext=5", "17400000009#5", "tel:+8617400000009", "1\n7400000009", "01012345678"],
+     "17400000009;ext=5", "17400000009#5", "tel:+8617400000009", "1\n7400000009", "01012345678", "075588888888"],
 )  # fmt: skip
 def test_what_is_no_mobile_number_is_refused(outbox: Any, typed: str) -> None:
     check_refusal(Line(outbox, typed).ask(), 400, "phone_input_invalid")
@@ -150,6 +150,14 @@ def test_allowed_country_gets_messages(outbox: Any, settings: Any) -> None:
     assert Line(outbox, "51234567").ask().status_code == 200
     assert Line(outbox, "+8617400000009").ask().status_code == 200
     assert [message.number for message in outbox] == ["+85251234567", NUMBER]
+
+
+@pytest.mark.parametrize("typed", ["+19002345678", "+18002345678"])
+def test_number_that_costs_extra_gets_no_message(outbox: Any, settings: Any, typed: str) -> None:
+    """Pumping, too: premium lines of a country that is allowed."""
+    settings.WXAUTH_SMS_COUNTRIES = ["1"]
+    check_refusal(Line(outbox, typed).ask(), 400, "phone_input_invalid")
+    assert not outbox
 
 
 def test_without_a_backend_nothing_is_sent(line: Line, settings: Any) -> None:

@@ -119,7 +119,7 @@ def test_attempts_at_a_password_are_counted_to_the_last_one(
 
 
 def test_two_identities_that_want_one_number_do_not_both_get_it(
-    outbox: Any, line: Line, simulator: Any, wechat_simulator: Any, app: Any
+    outbox: Any, line: Line, wechat_simulator: Any, app: Any
 ) -> None:
     """Each person has a ticket of their own and the password; the user has no identity yet."""
     line.register()

@@ -129,7 +129,8 @@ def test_number_is_the_same_however_it_is_typed(outbox: Any, typed: str) -> None
 @pytest.mark.parametrize(
     "typed",
     ["12345", "1740000000", "174000000099", "phone", "+", "+86", "1-800-FLOWERS", "+1", "0",
-     "17400000009;ext=5", "17400000009#5", "tel:+8617400000009", "1\n7400000009", "01012345678", "075588888888"],
+     "17400000009;ext=5", "17400000009#5", "tel:+8617400000009", "1\n7400000009", "01012345678",
+     "075588888888"],
 )  # fmt: skip
 def test_what_is_no_mobile_number_is_refused(outbox: Any, typed: str) -> None:
     check_refusal(Line(outbox, typed).ask(), 400, "phone_input_invalid")

@@ -8,6 +8,7 @@ from phonenumbers import PhoneNumberType, ValidationResult
 
 from wxauth.conf import conf
 from wxauth.exceptions import PhoneCountryNotAllowed, PhoneInputInvalid
+from wxauth.models import PhoneNumber
 
 _TYPED = re.compile(r"\+?[0-9 ().-]{4,32}")
 # No phone on which somebody reads a message, or a line that costs extra.
@@ -53,7 +54,7 @@ def read_sms_number(typed: str) -> str:
 
 def mask(number: str) -> str:
     """Return an E.164 number as records may hold it: ``+86138****8000``."""
-    return f"{number[: max(len(number) - 8, 2)]}****{number[-4:]}"
+    return PhoneNumber(number=number).masked
 
 
 def _parse(typed: str) -> phonenumbers.PhoneNumber:

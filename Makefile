@@ -4,7 +4,8 @@
 #   make test       the whole suite; ARGS="-k login" chooses tests
 #
 # PYTHON=... chooses the interpreter, VENV=... the virtual environment, and
-# EXTRAS=dev,mysql adds the MariaDB driver, which needs a C compiler.
+# EXTRAS=dev,mysql adds the MariaDB driver, which needs a C compiler; aliyun and tencent add the SDKs
+# of those who send text messages, and with them their tests.
 
 VENV ?= .venv
 EXTRAS ?= dev

@@ -5,6 +5,7 @@ Fixtures that any test may want.
 """
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 from uuid import uuid4
 
@@ -17,11 +18,15 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from wxauth.conf import WechatApp, conf
+from wxauth.sms.base import SmsMessage
+from wxauth.sms.memory import outbox as sent_messages
 
 # A test with one of these marks only exists where its condition holds; it is not skipped elsewhere.
 CONDITIONS = {
     "database_server": lambda: connection.vendor != "sqlite",
     "redis": lambda: "redis" in settings.CACHES["default"]["BACKEND"],
+    "aliyun": lambda: find_spec("alibabacloud_dysmsapi20170525") is not None,
+    "tencent": lambda: find_spec("tencentcloud") is not None,
 }
 
 
@@ -75,6 +80,14 @@ def other_app() -> WechatApp:
 def foreign_app() -> WechatApp:
     """A mini program in a union scope of its own."""
     return conf.app("foreign")
+
+
+@pytest.fixture
+def outbox() -> Iterator[list[SmsMessage]]:
+    """The text messages that were sent, the last one last."""
+    sent_messages.clear()
+    yield sent_messages
+    sent_messages.clear()
 
 
 @pytest.fixture

@@ -131,3 +131,6 @@ WXAUTH_APPS = {
         "union_scope": "main",
     },
 }
+
+# Messages wait in wxauth.sms.memory.outbox.
+WXAUTH_SMS_BACKEND = "wxauth.sms.memory.MemorySender"

@@ -13,6 +13,8 @@ from django.db import DatabaseError, connections
 
 from wxauth import checks
 from wxauth.backends import WechatBackend
+from wxauth.conf import SMS_CONSOLE as CONSOLE
+from wxauth.sms.base import SmsSender
 
 pytestmark = pytest.mark.static
 
@@ -35,6 +37,13 @@ class SharedCache(BaseCache):
 
     def clear(self):
         pass
+
+
+class HostSender(SmsSender):
+    """A host's own."""
+
+    def __init__(self, *, key):
+        self._key = key
 
 
 class HostBackend(WechatBackend):
@@ -169,6 +178,42 @@ WRONG = {
     "empty encryption key": ("E013", {"WXAUTH_ENCRYPTION_KEYS": [LONG, ""]}),
     "encryption key of bytes": ("E013", {"WXAUTH_ENCRYPTION_KEYS": [LONG.encode()]}),
     "encryption keys is a number": ("E013", {"WXAUTH_ENCRYPTION_KEYS": 5}),
+    "sender is not there": ("E014", {"WXAUTH_SMS_BACKEND": f"{HERE}.nothing"}),
+    "sender is no path": ("E014", {"WXAUTH_SMS_BACKEND": "nothing"}),
+    "sender is a number": ("E014", {"WXAUTH_SMS_BACKEND": 5}),
+    "messages on the console": ("E015", {"WXAUTH_SMS_BACKEND": CONSOLE}),
+    "messages in memory": ("E015", {"WXAUTH_SMS_BACKEND": "wxauth.sms.memory.MemorySender"}),
+    "messages in a file": (
+        "E015",
+        {
+            "WXAUTH_SMS_BACKEND": "wxauth.sms.file.FileSender",
+            "WXAUTH_SMS_OPTIONS": {"path": SECRET},
+        },
+    ),
+    "no country": ("E016", {"WXAUTH_SMS_COUNTRIES": []}),
+    "countries is a text": ("E016", {"WXAUTH_SMS_COUNTRIES": "86"}),
+    "country is a number": ("E016", {"WXAUTH_SMS_COUNTRIES": [86]}),
+    "country with a plus": ("E016", {"WXAUTH_SMS_COUNTRIES": ["+86"]}),
+    "countries is none": ("E016", {"WXAUTH_SMS_COUNTRIES": None}),
+    "limits is a number": ("E017", {"WXAUTH_ATTEMPT_LIMITS": 5}),
+    "limits is none": ("E017", {"WXAUTH_ATTEMPT_LIMITS": None}),
+    "limit of zero": ("E017", {"WXAUTH_ATTEMPT_LIMITS": {"sms_number": 0}}),
+    "limit is a rate": ("E017", {"WXAUTH_ATTEMPT_LIMITS": {"sms_number": "5/day"}}),
+    "limit is a boolean": ("E017", {"WXAUTH_ATTEMPT_LIMITS": {"sms_number": True}}),
+    "limit of something unknown": ("E017", {"WXAUTH_ATTEMPT_LIMITS": {"sms": 5}}),
+    "options that do not fit": (
+        "E018",
+        {"WXAUTH_SMS_BACKEND": f"{HERE}.HostSender", "WXAUTH_SMS_OPTIONS": {SECRET: SECRET}},
+    ),
+    "options are missing": ("E018", {"WXAUTH_SMS_BACKEND": f"{HERE}.HostSender"}),
+    "options are none": (
+        "E018",
+        {"WXAUTH_SMS_BACKEND": f"{HERE}.HostSender", "WXAUTH_SMS_OPTIONS": None},
+    ),
+    "sender is no class": (
+        "E018",
+        {"WXAUTH_SMS_BACKEND": NOT_CALLABLE, "WXAUTH_SMS_OPTIONS": {"key": SECRET}},
+    ),
 }
 RIGHT = {
     "one app": {"WXAUTH_APPS": None, "WXAUTH_APP_ID": "wx0", "WXAUTH_APP_SECRET": SECRET},
@@ -201,6 +246,14 @@ RIGHT = {
     "encryption keys": {"WXAUTH_ENCRYPTION_KEYS": (LONG,)},
     "one level": {"WXAUTH_REFERRAL_DEPTH": 1},
     "ten levels": {"WXAUTH_REFERRAL_DEPTH": 10},
+    "messages on the console, debug": {"WXAUTH_SMS_BACKEND": CONSOLE, "DEBUG": True},
+    "messages on the console by default, debug": {"DEBUG": True},
+    "sender of the host": {
+        "WXAUTH_SMS_BACKEND": f"{HERE}.HostSender",
+        "WXAUTH_SMS_OPTIONS": {"key": SECRET},
+    },
+    "countries": {"WXAUTH_SMS_COUNTRIES": ("86", "852", "1")},
+    "limits": {"WXAUTH_ATTEMPT_LIMITS": {"sms_number": 3, "sms_device": None}},
 }
 
 
@@ -208,6 +261,7 @@ RIGHT = {
 def found(settings):
     """Return a function that sets these settings and returns what all of our checks say."""
     settings.CACHES = {"default": SHARED}
+    settings.WXAUTH_SMS_BACKEND = None
 
     def found(**values):
         for name, value in values.items():

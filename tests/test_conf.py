@@ -7,8 +7,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tests import settings as host
 from wxauth import erasure, users
-from wxauth.conf import AppKind, Conf, WechatApp, build_app, conf
+from wxauth.conf import ATTEMPT_LIMITS, AppKind, Conf, WechatApp, build_app, conf
 from wxauth.exceptions import UnknownApp
+from wxauth.sms.console import ConsoleSender
 
 pytestmark = pytest.mark.static
 
@@ -54,6 +55,20 @@ SETTINGS = {
     ),
     "erase_user": ("WXAUTH_ERASE_USER", erasure.anonymise, "wxauth.erasure.erase", erasure.erase),
     "create_user": ("WXAUTH_CREATE_USER", users.create_user, f"{__name__}.make_user", None),
+    "sms_backend": (
+        "WXAUTH_SMS_BACKEND",
+        None,
+        "wxauth.sms.console.ConsoleSender",
+        ConsoleSender,
+    ),
+    "sms_options": ("WXAUTH_SMS_OPTIONS", {}, {"path": "x"}, {"path": "x"}),
+    "sms_countries": ("WXAUTH_SMS_COUNTRIES", ["86"], ["852"], ["852"]),
+    "attempt_limits": (
+        "WXAUTH_ATTEMPT_LIMITS",
+        ATTEMPT_LIMITS,
+        {"sms_number": None},
+        {**ATTEMPT_LIMITS, "sms_number": None},
+    ),
     "update_last_login": ("SIMPLE_JWT", False, {"UPDATE_LAST_LOGIN": True}, True),
     "user_model": ("AUTH_USER_MODEL", "auth.User", "host.User", "host.User"),
     "language_code": ("LANGUAGE_CODE", "en-us", "zh-hans", "zh-hans"),
@@ -85,6 +100,8 @@ def test_setting_that_is_absent_has_its_default(settings, name):
 @pytest.mark.parametrize("name", SETTINGS)
 def test_setting_that_is_given_is_read_live(settings, name):
     setting, default, value, read = SETTINGS[name]
+    if name == "sms_backend":
+        settings.WXAUTH_SMS_BACKEND = None
     assert getattr(conf, name) == default
 
     setattr(settings, setting, value)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +12,15 @@ from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from tests.api.sms import Line
 from tests.phone import Phone
 from wxauth.conf import WechatApp
-from wxauth.models import Referral, WechatProfile, WechatUnion
+from wxauth.models import Referral, SmsCode, WechatProfile, WechatUnion
 from wxauth.services import read_invite_code
 from wxauth.simulator import WechatSimulator
+from wxauth.sms.base import SmsMessage
 
 pytestmark = pytest.mark.django_db
 
@@ -387,3 +391,42 @@ def test_own_activity_is_one_look(member: Phone, counted: Counter) -> None:
     with counted() as costs:
         assert len(member.client.get("/api/audit").json()["events"]) == 1
     assert costs.verbs == ["SELECT"] * 2, "session, events"
+
+
+# By a phone number: what a limit counts is found and added to by one statement each.
+
+
+@pytest.fixture
+def line(outbox: list[SmsMessage]) -> Line:
+    """A line whose owner has an account and a password, and has asked for a code before."""
+    line = Line(outbox)
+    line.register()
+    assert line.set_password().status_code == 204
+    SmsCode.objects.update(sent_at=timezone.now() - timedelta(minutes=2))
+    return line
+
+
+def test_message_costs_one_statement_for_the_code_and_one_per_limit(
+    line: Line, counted: Counter
+) -> None:
+    with counted() as costs:
+        assert line.ask().status_code == 200
+    assert costs.verbs == ["UPDATE"] * 4
+    assert costs.wechat == []
+
+
+def test_sign_in_by_code_is_five_statements_and_the_user(line: Line, counted: Counter) -> None:
+    code = line.code()
+    with counted() as costs:
+        assert line.login(code).status_code == 200
+    # Count the attempt, read the code; lock the number, spend the code, its user, the session.
+    assert costs.verbs == ["UPDATE", "SELECT", "SELECT", "UPDATE", "SELECT", "INSERT"]
+
+
+def test_sign_in_by_password_is_two_counts_one_look_and_a_session(
+    line: Line, counted: Counter
+) -> None:
+    line.login_password()  # from now on the tallies of this hour are there
+    with counted() as costs:
+        assert line.login_password().status_code == 200
+    assert costs.verbs == ["UPDATE", "UPDATE", "SELECT", "INSERT"]

@@ -41,6 +41,11 @@ MAY_IMPORT = {
     "django.conf": ("wxauth.conf", "wxauth.migrations"),
     "importlib": (),
     "django.utils.module_loading": ("wxauth.conf",),
+    "alibabacloud_dysmsapi20170525": ("wxauth.sms.aliyun",),
+    "alibabacloud_tea_openapi": ("wxauth.sms.aliyun",),
+    "tencentcloud": ("wxauth.sms.tencent",),
+    "wxauth.sms.aliyun": (),  # by WXAUTH_SMS_BACKEND only
+    "wxauth.sms.tencent": (),
     "wxauth.simulator": ("wxauth.simulator", "wxauth.management.commands.wxauth_simulator"),
 }
 

@@ -5,14 +5,16 @@ import logging
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_backends
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from wxauth import departures, identities, transactions
 from wxauth.conf import AppKind, HostUser, conf
 from wxauth.exceptions import UserInactive, WechatCodeInvalid, WechatUserBlocked
 from wxauth.identities import ConfirmedPerson
-from wxauth.models import AuditEvent
+from wxauth.models import AuditEvent, PhoneNumber
 from wxauth.wechat import client
 
 logger = logging.getLogger("wxauth.backends")
@@ -20,11 +22,16 @@ logger = logging.getLogger("wxauth.backends")
 
 class WechatBackend(ModelBackend):
     """
-    ``authenticate(request, wechat_code=…, app=…)`` for plain Django.
+    ``authenticate(request, wechat_code=…, app=…)`` for plain Django, and
+    ``authenticate(request, wxauth_phone="+86…", password=…)``.
 
     Returns the user of a person who has an account; None for anybody else, for a code that WeChat
-    refuses, and for an account that is switched off. Nobody is registered here: that is what
-    ``wxauth.services`` is for. Raises ``WechatError`` when WeChat could not be asked.
+    refuses, for a wrong password, and for an account that is switched off. Nobody is registered
+    here: that is what ``wxauth.services`` is for. Raises ``WechatError`` when WeChat could not be
+    asked. Attempts at passwords are counted in ``login_by_password``, not here.
+
+    Both stand in one class so that a project bans in one place. The number is not called
+    ``phone``: ``ModelBackend`` would take that for the username of a model that has such a field.
 
     A project that bans people by other means than ``is_active`` overrides
     ``user_can_authenticate`` in a subclass and puts that into ``AUTHENTICATION_BACKENDS``.
@@ -35,7 +42,11 @@ class WechatBackend(ModelBackend):
         request: HttpRequest | None,
         wechat_code: str | None = None,
         app: str | None = None,
+        wxauth_phone: str | None = None,
+        password: str | None = None,
     ) -> HostUser | None:
+        if isinstance(wxauth_phone, str) and isinstance(password, str):
+            return self._check_password(wxauth_phone, password)
         if not isinstance(wechat_code, str) or not wechat_code:
             return None
         try:
@@ -50,8 +61,27 @@ class WechatBackend(ModelBackend):
         request: HttpRequest | None,
         wechat_code: str | None = None,
         app: str | None = None,
+        wxauth_phone: str | None = None,
+        password: str | None = None,
     ) -> HostUser | None:
-        return await sync_to_async(self.authenticate)(request, wechat_code=wechat_code, app=app)
+        return await sync_to_async(self.authenticate)(
+            request,
+            wechat_code=wechat_code,
+            app=app,
+            wxauth_phone=wxauth_phone,
+            password=password,
+        )
+
+    @sensitive_variables("password")
+    def _check_password(self, number: str, password: str) -> HostUser | None:
+        # Exactly one run of the hasher on every path: unknown number, no usable password (Django
+        # itself runs it then), wrong password, banned user.
+        phone = PhoneNumber.objects.filter(number=number).select_related("user").first()
+        if phone is None:
+            make_password(password)
+            return None
+        right = phone.user.check_password(password)
+        return phone.user if right and self.user_can_authenticate(phone.user) else None
 
     def _sign_in(self, person: ConfirmedPerson) -> HostUser | None:
         match = identities.find(person)

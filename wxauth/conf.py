@@ -20,6 +20,14 @@ from wxauth.exceptions import UnknownApp
 API_BASE_URL = "https://api.weixin.qq.com"
 DEFAULT_ALIAS = "default"
 DEFAULT_SCOPE = "default"
+SMS_CONSOLE = "wxauth.sms.console.ConsoleSender"
+ATTEMPT_LIMITS = {
+    "sms_number": 10,
+    "sms_address": 200,
+    "sms_device": 20,
+    "password_number": 20,
+    "password_address": 200,
+}
 
 APP_KEYS = {"kind", "app_id", "app_secret", "union_scope", "push_token", "push_aes_key"}
 AES_KEY = re.compile(r"[A-Za-z0-9]{43}")  # what WeChat calls EncodingAESKey
@@ -254,6 +262,39 @@ class Conf:
     def referral_depth(self) -> int:
         """``WXAUTH_REFERRAL_DEPTH``: levels of invited people that are counted, 1 to 10."""
         return getattr(settings, "WXAUTH_REFERRAL_DEPTH", 3)
+
+    # Text messages
+
+    @property
+    def sms_backend(self) -> Callable[..., Any] | None:
+        """
+        ``WXAUTH_SMS_BACKEND``: dotted path of the class that sends text messages.
+
+        Without it the console serves while ``DEBUG`` is on, and nobody in production: None.
+        """
+        path = getattr(settings, "WXAUTH_SMS_BACKEND", None)
+        if path is None and self.debug:
+            path = SMS_CONSOLE
+        return import_string(path) if path else None
+
+    @property
+    def sms_options(self) -> dict[str, Any]:
+        """``WXAUTH_SMS_OPTIONS``: the keyword arguments of that class; may hold secrets."""
+        return getattr(settings, "WXAUTH_SMS_OPTIONS", {})
+
+    @property
+    def sms_countries(self) -> list[str]:
+        """
+        ``WXAUTH_SMS_COUNTRIES``: calling codes to which messages go.
+
+        The first is the country of numbers that are typed without one.
+        """
+        return getattr(settings, "WXAUTH_SMS_COUNTRIES", ["86"])
+
+    @property
+    def attempt_limits(self) -> dict[str, int | None]:
+        """``WXAUTH_ATTEMPT_LIMITS``: messages per day and password attempts per hour, or None."""
+        return {**ATTEMPT_LIMITS, **getattr(settings, "WXAUTH_ATTEMPT_LIMITS", {})}
 
 
 conf = Conf()

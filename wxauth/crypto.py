@@ -147,6 +147,18 @@ def derive_key(secret: str) -> bytes:
     return hmac.new(b"wxauth.seal", secret.encode(), hashlib.sha256).digest()
 
 
+def keyed_digest(text: str, *, secret: str, context: str) -> str:
+    """
+    Return 64 hex digits that stand for ``text``: HMAC-SHA256 under a key made from ``secret``.
+
+    For what is too short to be hidden by a hash alone, such as six digits or a phone number: who
+    has the digests, and not the secret, cannot try them all.
+    """
+    key = hmac.new(b"wxauth.digest", secret.encode(), hashlib.sha256).digest()
+    message = f"{context}\0{text}".encode("utf-8", "surrogatepass")
+    return hmac.new(key, message, hashlib.sha256).hexdigest()
+
+
 def seal(plaintext: bytes, *, key: bytes, context: str) -> bytes:
     """Return nonce, tag and AES-256-GCM ciphertext; only the same ``context`` opens it again."""
     nonce = secrets.token_bytes(NONCE)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Merge,
         PhoneNumber,
         Referral,
+        SmsCode,
         WechatIdentity,
         WechatProfile,
         WechatUnion,
@@ -125,6 +126,15 @@ class PhoneNumberManager(models.Manager["PhoneNumber"]):
     def find(self, number: str) -> PhoneNumber | None:
         """Return the number with its user, or None. One query."""
         return self.select_related("user").filter(number=number).first()
+
+    def lock(self, number: str) -> PhoneNumber | None:
+        """
+        Return the row of this number, locked until the transaction ends; None when unbound.
+
+        Who decides by what its user has got must hold it: two who attach an identity by the same
+        number take turns.
+        """
+        return self.select_for_update().filter(number=number).first()
 
 
 class ReferralManager(models.Manager["Referral"]):
@@ -375,3 +385,83 @@ class InviteCodeManager(models.Manager["InviteCode"]):
             return None
         found = self.select_related("user").filter(code=code).first()
         return found.user if found is not None else None
+
+
+class SmsCodeManager(models.Manager["SmsCode"]):
+    def claim(
+        self,
+        *,
+        number: str,
+        purpose: str,
+        digest: str,
+        now: datetime,
+        expires_at: datetime,
+        gap: timedelta,
+    ) -> bool:
+        """
+        Put a new code in the place of the old one, unless that is younger than ``gap``.
+
+        Of many callers at once, one is told True. ``IntegrityError`` for two who were the first:
+        run again.
+        """
+        fresh = {"digest": digest, "attempts": 0, "sent_at": now, "expires_at": expires_at}
+        rows = self.filter(number=number, purpose=purpose)
+        if rows.filter(sent_at__lte=now - gap).update(**fresh):
+            return True
+        if rows.exists():
+            return False
+        self.create(number=number, purpose=purpose, **fresh)
+        return True
+
+    def find(self, *, number: str, purpose: str) -> SmsCode | None:
+        """Return the row, whether its code is live or not."""
+        return self.filter(number=number, purpose=purpose).first()
+
+    def give_back(self, *, number: str, purpose: str, digest: str, sent_at: datetime) -> None:
+        """Forget a code that was never sent, and move its time to ``sent_at``."""
+        self.filter(number=number, purpose=purpose, digest=digest).update(
+            digest="", sent_at=sent_at, expires_at=sent_at
+        )
+
+    def count_attempt(self, *, number: str, purpose: str, now: datetime, limit: int) -> bool:
+        """
+        Count an attempt at the live code; tell whether it was within ``limit``.
+
+        One statement: the row's lock makes parallel attempts wait for each other's count.
+        """
+        live = self.filter(number=number, purpose=purpose, expires_at__gt=now).exclude(digest="")
+        return bool(live.filter(attempts__lt=limit).update(attempts=models.F("attempts") + 1))
+
+    def spend(self, pk: int, digest: str) -> bool:
+        """End the code. Of many callers at once, one is told True."""
+        return bool(self.filter(pk=pk, digest=digest).exclude(digest="").update(digest=""))
+
+
+class TallyManager(models.Manager):
+    def add_one(self, name: str, *, limit: int, expires_at: datetime) -> bool:
+        """
+        Count one more; tell whether it was within ``limit``, without counting beyond it.
+
+        ``IntegrityError`` for two who were the first: run again.
+        """
+        rows = self.filter(name=name)
+        if rows.filter(count__lt=limit).update(count=models.F("count") + 1):
+            return True
+        if limit < 1 or rows.exists():
+            return False
+        self.create(name=name, count=1, expires_at=expires_at)
+        return True
+
+    def take_back(self, names: Iterable[str]) -> None:
+        """Count one less of each."""
+        self.filter(name__in=list(names), count__gt=0).update(count=models.F("count") - 1)
+
+
+class PasswordDateManager(models.Manager):
+    def note(self, user: HostUser, *, now: datetime) -> None:
+        """Write down that the user has set a password."""
+        self.update_or_create(user=user, defaults={"set_at": now})
+
+    def was_set_since(self, user: HostUser, moment: datetime) -> bool:
+        """Tell whether the user has set a password through us at ``moment`` or later."""
+        return self.filter(user=user, set_at__gte=moment).exists()

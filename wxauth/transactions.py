@@ -36,10 +36,23 @@ def run(step: Callable[[], T]) -> T:
     first line, so it must read what it decides by. After ``ATTEMPTS`` times the database's error
     goes to the caller: then no race is to blame.
     """
+    return _run(step, durable=False)
+
+
+def run_for_good(step: Callable[[], T]) -> T:
+    """
+    Do what ``run`` does, for what must not be undone by whoever calls: a count of attempts.
+
+    ``RuntimeError`` inside a transaction of the caller's, whose end could undo it.
+    """
+    return _run(step, durable=True)
+
+
+def _run(step: Callable[[], T], *, durable: bool) -> T:
     using = database()
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with transaction.atomic(using=using):
+            with transaction.atomic(using=using, durable=durable):
                 return step()
         except IntegrityError:
             if attempt == ATTEMPTS:

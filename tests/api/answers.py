@@ -9,7 +9,9 @@ from wxauth import models
 
 ACTIONS = {
     "authorize",
+    "bind_phone",
     "choose",
+    "correct_input",
     "fix_request",
     "login_again",
     "open_full_service",

@@ -80,6 +80,12 @@ iv = Field(IV, 64)
 raw_data = Field('"{}"', 32 * 1024, asks=TEXT | FORM_TEXT | {"emoji", "spaces", "form: spaces"})
 signature = Field('"0"', 128, asks=TEXT | FORM_TEXT | {"emoji"})
 
+PHONE, SMS_CODE, PASSWORD = '"17400000009"', '"123456"', '"correct horse battery"'
+SEND = {"phone": PHONE, "purpose": '"login"'}
+phone = Field(PHONE, 32)
+sms_code = Field(SMS_CODE, 16)
+password = Field(PASSWORD, 128)
+
 ROUTES = [
     Route("login", {"code": code, "app": app}, base={"code": CODE}),
     Route(
@@ -187,6 +193,53 @@ ROUTES = [
         {"confirm": Field("true", 4, takes=frozenset({"true"}))},
         signed_in=True,
         base={"confirm": "true"},
+    ),
+    Route(
+        "bind_phone",
+        {"phone": phone, "sms_code": sms_code},
+        signed_in=True,
+        base={"phone": PHONE, "sms_code": SMS_CODE},
+    ),
+    Route("sms_code", {"phone": phone, "purpose": Field('"login"', 20), "app": app}, base=SEND),
+    Route(
+        "login_sms",
+        {
+            "phone": phone,
+            "sms_code": sms_code,
+            "app": app,
+            "register": Field(
+                "true", 5, takes=ABSENT | {"false", "true", "form: empty", "form: word"}
+            ),
+            "referrer": referrer,
+        },
+        base={"phone": PHONE, "sms_code": SMS_CODE},
+    ),
+    Route(
+        "login_sms",
+        {"ticket": Field('"t"', 512, takes=ABSENT | {"form: empty"})},
+        base={"phone": PHONE, "sms_code": SMS_CODE, "ticket": '"t"'},
+    ),
+    Route(
+        "login_password",
+        {"phone": phone, "password": password, "app": app},
+        base={"phone": PHONE, "password": PASSWORD},
+    ),
+    Route(
+        "login_password",
+        {"ticket": Field('"t"', 512, takes=ABSENT | {"form: empty"})},
+        base={"phone": PHONE, "password": PASSWORD, "ticket": '"t"'},
+    ),
+    Route("set_password", {"password": password}, signed_in=True, base={"password": PASSWORD}),
+    Route(
+        "set_password",
+        {"sms_code": Field(SMS_CODE, 16, takes=ABSENT)},
+        signed_in=True,
+        base={"password": PASSWORD, "sms_code": SMS_CODE},
+    ),
+    Route(
+        "reset_password",
+        {"phone": phone, "sms_code": sms_code, "password": password},
+        base={"phone": PHONE, "sms_code": SMS_CODE, "password": PASSWORD},
     ),
 ]
 

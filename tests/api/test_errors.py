@@ -55,6 +55,17 @@ TABLE = {
     "merge_proof_invalid": (403, "login_again"),
     "merge_refused": (409, "stop"),
     "merge_running": (409, "wait"),
+    "phone_input_invalid": (400, "correct_input"),
+    "phone_country_not_allowed": (400, "correct_input"),
+    "sms_disabled": (403, "stop"),
+    "sms_rate_limited": (429, "wait"),
+    "sms_unavailable": (503, "retry"),
+    "sms_refused": (502, "stop"),
+    "sms_code_invalid": (400, "correct_input"),
+    "phone_required": (409, "bind_phone"),
+    "password_login_failed": (400, "correct_input"),
+    "too_many_attempts": (429, "wait"),
+    "password_refused": (400, "correct_input"),
 }
 CLASSES = [
     kind

@@ -105,18 +105,27 @@ class LogoutSerializer(serializers.Serializer):
 
 
 class BindPhoneSerializer(OpenDataMixin, AppMixin):
-    """Either the code of the phone button, or what older clients have instead."""
+    """The code of the phone button, what older clients have instead, or that of a message."""
 
     phone_code = TextField(required=False, allow_null=True, max_length=MAX_CODE)
     encryptedData = TextField(required=False, allow_null=True, max_length=MAX_DATA)
     iv = TextField(required=False, allow_null=True, max_length=64)
     code = TextField(required=False, allow_null=True, max_length=MAX_CODE)
+    phone = TextField(required=False, allow_null=True, max_length=32)
+    sms_code = TextField(required=False, allow_null=True, max_length=16)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         proofs = {name for name, value in attrs.items() if value is not None and name != "app"}
-        if proofs != {"phone_code"} and proofs - {"code"} != {"encryptedData", "iv"}:
+        if "sms_code" not in proofs:
+            proofs.discard("phone")  # a number alone proves nothing, and is not looked at
+        if proofs - {"code"} == {"encryptedData", "iv"}:
+            return attrs
+        if proofs not in ({"phone_code"}, {"phone", "sms_code"}):
             raise serializers.ValidationError(
-                _("Send either phone_code, or encryptedData and iv, with or without code.")
+                _(
+                    "Send phone_code, or encryptedData and iv with or without code, "
+                    "or phone and sms_code."
+                )
             )
         return attrs
 

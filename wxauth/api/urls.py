@@ -2,7 +2,16 @@
 
 from django.urls import re_path
 
-from wxauth.api import leaving, linking, merging, referring, sessions, views
+from wxauth.api import (
+    leaving,
+    linking,
+    merging,
+    passwords,
+    referring,
+    sessions,
+    sms,
+    views,
+)
 
 app_name = "wxauth"
 
@@ -21,4 +30,6 @@ urlpatterns = [
     *merging.urlpatterns,
     *leaving.urlpatterns,
     *referring.urlpatterns,
+    *sms.urlpatterns,
+    *passwords.urlpatterns,
 ]

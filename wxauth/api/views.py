@@ -128,6 +128,10 @@ class BindPhoneView(SignedInView):
                 app=fields.get("app"),
                 device=device_of(request),
             )
+        elif fields.get("sms_code") is not None:
+            phone = services.bind_phone_by_sms(
+                session=session, phone=fields["phone"], sms_code=fields["sms_code"]
+            )
         else:
             phone = services.bind_phone_by_data(
                 session=session,

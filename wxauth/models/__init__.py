@@ -7,6 +7,7 @@ from wxauth.models.merge import Merge, MergeStep
 from wxauth.models.person import PhoneNumber, Referral, WechatProfile
 from wxauth.models.referring import InviteCode
 from wxauth.models.session import LoginSession
+from wxauth.models.sms import PasswordDate, SmsCode, Tally
 
 __all__ = [
     "AuditEvent",
@@ -15,8 +16,11 @@ __all__ = [
     "LoginSession",
     "Merge",
     "MergeStep",
+    "PasswordDate",
     "PhoneNumber",
     "Referral",
+    "SmsCode",
+    "Tally",
     "WechatIdentity",
     "WechatProfile",
     "WechatUnion",

@@ -17,9 +17,17 @@ from wxauth.services.merging import (
 )
 from wxauth.services.my_sessions import end_other_sessions, end_session, list_sessions
 from wxauth.services.open_data import OpenData
+from wxauth.services.passwords import reset_password, set_password
 from wxauth.services.people import confirm_code, confirm_ticket
 from wxauth.services.phone_login import PhoneCode, PhoneSignIn, phone_login
-from wxauth.services.phones import bind_phone_by_code, bind_phone_by_data
+from wxauth.services.phone_sign_in import (
+    attach_by_password_login,
+    attach_by_sms,
+    authorize_by_sms,
+    login_by_password,
+    login_by_sms,
+)
+from wxauth.services.phones import bind_phone_by_code, bind_phone_by_data, bind_phone_by_sms
 from wxauth.services.profiles import Me, change_profile, read_me
 from wxauth.services.referrals import Friend, Referrals, read_invite_code, read_referrals
 from wxauth.services.sessions import check_token, end_sessions, logout, logout_everywhere, refresh
@@ -30,6 +38,7 @@ from wxauth.services.sign_in import (
     register_complex,
     register_simple,
 )
+from wxauth.services.sms import send_sms_code
 from wxauth.services.wechat_session import check_wechat_session, reset_wechat_session
 
 __all__ = [
@@ -45,9 +54,13 @@ __all__ = [
     "PlanLine",
     "Referrals",
     "SignIn",
+    "attach_by_password_login",
+    "attach_by_sms",
     "authorize",
+    "authorize_by_sms",
     "bind_phone_by_code",
     "bind_phone_by_data",
+    "bind_phone_by_sms",
     "bind_wechat",
     "change_profile",
     "check_token",
@@ -63,6 +76,8 @@ __all__ = [
     "is_merged",
     "list_sessions",
     "login",
+    "login_by_password",
+    "login_by_sms",
     "logout",
     "logout_everywhere",
     "merged_into",
@@ -78,8 +93,11 @@ __all__ = [
     "register_complex",
     "register_simple",
     "require_fresh",
+    "reset_password",
     "reset_wechat_session",
     "run_merge",
+    "send_sms_code",
+    "set_password",
     "unbind_phone",
     "unbind_wechat",
     "undo_merge",

@@ -30,7 +30,7 @@ from wxauth.services.sign_in import (
     enter,
     hand_over,
     issue_ticket,
-    open_session,
+    open_wechat_session,
 )
 from wxauth.signals import phone_bound, phone_conflict, wechat_bound
 from wxauth.wechat import client
@@ -207,7 +207,7 @@ class _Attempt:
     def _register(self, proved: ProvedNumber, *, now: datetime) -> _Entry:
         identity = create_account(self.person, Profile(), self.referrer, now=now)
         self._bind(identity.user, proved, now=now)
-        session = open_session(identity, self.person, self.device, now=now, registered=True)
+        session = open_wechat_session(identity, self.person, self.device, now=now, registered=True)
         self._use_up_ticket()
         return _Entry(identity=identity, session=session, registered=True)
 
@@ -250,7 +250,7 @@ class _Attempt:
         )
         if had_password:
             self._record(AuditEvent.Kind.PASSWORD_CHANGED, user, by="phone", usable=False)
-        session = open_session(identity, self.person, self.device, now=now, registered=False)
+        session = open_wechat_session(identity, self.person, self.device, now=now, registered=False)
         self._use_up_ticket()
         return _Entry(identity=identity, session=session, linked=True, ended=ended)
 

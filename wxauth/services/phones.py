@@ -1,4 +1,4 @@
-"""Binding a phone number that WeChat vouches for."""
+"""Binding a phone number that WeChat vouches for, or that a text message has reached."""
 
 import re
 from contextlib import suppress
@@ -15,11 +15,14 @@ from wxauth.exceptions import (
     WechatDataInvalid,
     WechatPhoneCodeInvalid,
 )
-from wxauth.models import AuditEvent, LoginSession, PhoneNumber, WechatIdentity
+from wxauth.models import AuditEvent, LoginSession, PhoneNumber, SmsCode, WechatIdentity
 from wxauth.services import audit
 from wxauth.services.devices import NOWHERE, Device
+from wxauth.services.freshness import require_fresh
 from wxauth.services.locking import lock_entrant
+from wxauth.services.numbers import read_number
 from wxauth.services.open_data import OpenData, open_data
+from wxauth.services.sms import redeem_code
 from wxauth.signals import phone_bound
 from wxauth.wechat import client
 
@@ -106,6 +109,20 @@ def check_data_is_taken() -> None:
     """Raise ``PhoneDataDisabled`` when the project takes the phone button's code only."""
     if not conf.phone_by_encrypted_data:
         raise PhoneDataDisabled()
+
+
+def bind_phone_by_sms(*, session: LoginSession, phone: str, sms_code: str) -> PhoneNumber:
+    """
+    Bind the number to which the code was sent, with the purpose ``bind``.
+
+    Raise ``PhoneInputInvalid``, ``SmsCodeInvalid``, ``PhoneTaken``; ``FreshSignInRequired``,
+    since the number is a way to sign in from now on, and nothing ties it to the person: a token
+    that was stolen must not be enough to add one.
+    """
+    require_fresh(session)
+    number = read_number(phone)
+    redeem_code(number=number, purpose=SmsCode.Purpose.BIND, sms_code=sms_code)
+    return _bind(session.user, number, source=PhoneNumber.Source.SMS)
 
 
 def to_e164(*, country_code: str, pure_number: str) -> str:

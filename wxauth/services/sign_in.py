@@ -8,7 +8,7 @@ from django.contrib.auth.models import update_last_login
 from django.utils import timezone
 
 from wxauth import backends, departures, identities, session_keys, tickets, tokens, transactions
-from wxauth.conf import HostUser, conf
+from wxauth.conf import HostUser, WechatApp, conf
 from wxauth.exceptions import NotRegistered, StoreUnavailable
 from wxauth.identities import ConfirmedPerson
 from wxauth.models import LoginSession, WechatIdentity, WechatProfile
@@ -23,10 +23,14 @@ from wxauth.tokens import TokenPair
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """An open session. ``registered`` tells that the account was made just now."""
+    """
+    An open session. ``registered`` tells that the account was made just now.
+
+    ``identity`` is None where WeChat was not asked: a phone number was the proof.
+    """
 
     user: HostUser
-    identity: WechatIdentity
+    identity: WechatIdentity | None
     session: LoginSession
     tokens: TokenPair
     registered: bool
@@ -34,7 +38,7 @@ class SignIn:
     @property
     def union_conflict(self) -> bool:
         """Whether the person's unionid belongs to another user."""
-        return self.identity.union_conflict_at is not None
+        return self.identity is not None and self.identity.union_conflict_at is not None
 
     @property
     def deletion_cancelled(self) -> bool:
@@ -125,7 +129,8 @@ def _register(
         if match is not None:
             return *enter(match, person, device, now=now), False
         identity = create_account(person, profile, referrer, now=now, scene=scene)
-        return identity, open_session(identity, person, device, now=now, registered=True), True
+        session = open_wechat_session(identity, person, device, now=now, registered=True)
+        return identity, session, True
 
     with refusals(device=device, app=person.app.alias):
         identity, session, registered = transactions.run(step)
@@ -138,7 +143,7 @@ def enter(
     """Open a session for a person who is known, inside a transaction. Raise ``UserInactive``."""
     backends.check_entry(match.user)
     identity = identities.settle(match, person, now=now, device=device)
-    return identity, open_session(identity, person, device, now=now, registered=False)
+    return identity, open_wechat_session(identity, person, device, now=now, registered=False)
 
 
 def create_account(
@@ -149,18 +154,32 @@ def create_account(
     now: datetime,
     scene: Any = None,
 ) -> WechatIdentity:
-    """Make the user of a person whom ``find`` does not know, inside a transaction."""
+    """Make the account of a person whom ``find`` does not know, inside a transaction."""
     user = conf.create_user(app=person.app)
     identity = identities.register(person, user, now=now)
-    WechatProfile.objects.create(user=user, app=person.app.alias, created_at=now, **asdict(profile))
-    inviter = record_referral(referee=user, referrer=referrer, scene=scene, now=now)
-    transactions.send_after_commit(
-        user_registered, user=user, identity=identity, app=person.app.alias, referrer=inviter
-    )
+    complete_account(user, person.app, profile, referrer, identity=identity, now=now, scene=scene)
     return identity
 
 
-def open_session(
+def complete_account(
+    user: HostUser,
+    app: WechatApp,
+    profile: Profile,
+    referrer: Any,
+    *,
+    identity: WechatIdentity | None,
+    now: datetime,
+    scene: Any = None,
+) -> None:
+    """Add to a user who has just been made what every account has; tell the host of it."""
+    WechatProfile.objects.create(user=user, app=app.alias, created_at=now, **asdict(profile))
+    inviter = record_referral(referee=user, referrer=referrer, scene=scene, now=now)
+    transactions.send_after_commit(
+        user_registered, user=user, identity=identity, app=app.alias, referrer=inviter
+    )
+
+
+def open_wechat_session(
     identity: WechatIdentity,
     person: ConfirmedPerson,
     device: Device,
@@ -168,12 +187,26 @@ def open_session(
     now: datetime,
     registered: bool,
 ) -> LoginSession:
-    """Add the session of a sign-in, inside its transaction."""
-    user = identity.user
+    """Open the session of a person whom WeChat has confirmed, inside ``transactions.run``."""
+    return open_session(
+        identity.user, identity, app=person.app, device=device, now=now, registered=registered
+    )
+
+
+def open_session(
+    user: HostUser,
+    identity: WechatIdentity | None,
+    *,
+    app: WechatApp,
+    device: Device,
+    now: datetime,
+    registered: bool,
+) -> LoginSession:
+    """Open a session for a user who has passed the gate, inside ``transactions.run``."""
     session = LoginSession.objects.create(
         user=user,
         identity=identity,
-        app=person.app.alias,
+        app=app.alias,
         user_agent=device.user_agent[:USER_AGENT_LENGTH],
         ip_address=device.ip_address,
         created_at=now,

@@ -10,7 +10,7 @@ import wxauth.models.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("wxauth", "0005_leaving"),
+        ("wxauth", "0004_leaving"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

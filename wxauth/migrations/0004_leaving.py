@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("wxauth", "0004_merges"),
+        ("wxauth", "0003_merges"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

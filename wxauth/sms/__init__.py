@@ -1,0 +1,1 @@
+"""Who sends text messages: one class per provider, chosen by ``WXAUTH_SMS_BACKEND``."""

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from wxauth import departures, identities
 from wxauth.conf import WechatApp
+from wxauth.devices import Device
 from wxauth.identities import ConfirmedPerson
 from wxauth.models import AuditEvent, DeletionRequest, WechatIdentity
 
@@ -49,8 +50,8 @@ def test_user_read_without_the_request_costs_a_look(
 
 
 def test_return_is_written_down_once(person: ConfirmedPerson) -> None:
-    user = find(person).user
-    assert departures.cancel_on_return(user, app="default", ip_address="192.0.2.1") is True
+    user, somewhere = find(person).user, Device(ip_address="192.0.2.1")
+    assert departures.cancel_on_return(user, app="default", device=somewhere) is True
     assert departures.cancel_on_return(user) is False
     event = AuditEvent.objects.get()
     assert (event.kind, event.ip_address) == ("deletion_cancelled", "192.0.2.1")

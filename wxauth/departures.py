@@ -5,13 +5,12 @@ from django.db import IntegrityError
 
 from wxauth import transactions
 from wxauth.conf import HostUser
+from wxauth.devices import NOWHERE, Device
 from wxauth.models import AuditEvent, DeletionRequest
 from wxauth.signals import deletion_cancelled
 
 
-def cancel_on_return(
-    user: HostUser, *, app: str = "", user_agent: str = "", ip_address: str | None = None
-) -> bool:
+def cancel_on_return(user: HostUser, *, app: str = "", device: Device = NOWHERE) -> bool:
     """
     Call off the deletion of ``user``, who is here again; tell whether there was one to call off.
 
@@ -26,12 +25,6 @@ def cancel_on_return(
     if not DeletionRequest.objects.withdraw(request):
         raise IntegrityError("the deletion request is gone: find again")
     user._state.fields_cache.pop("wxauth_deletion", None)
-    AuditEvent.objects.record(
-        AuditEvent.Kind.DELETION_CANCELLED,
-        user=user,
-        app=app,
-        user_agent=user_agent,
-        ip_address=ip_address,
-    )
+    AuditEvent.objects.record(AuditEvent.Kind.DELETION_CANCELLED, user=user, app=app, device=device)
     transactions.send_after_commit(deletion_cancelled, user=user)
     return True

@@ -10,7 +10,7 @@ from django.test import Client
 from tests.api.answers import check_refusal, row_counts
 from tests.api.routes import FORM_VALUES, ROUTES, VALUES, Route
 from tests.phone import Phone
-from wxauth.services.sign_in import _find_referrer
+from wxauth.services.referrals import find_referrer
 
 FIELDS = [
     pytest.param(route, name, id=f"{route.name}-{name}")
@@ -117,4 +117,4 @@ def test_useless_referrer_is_nobody_where_users_have_a_text_for_a_key(
     db: None, settings: Any, text: str
 ) -> None:
     settings.AUTH_USER_MODEL = "sessions.Session"  # any table whose key is a text
-    assert _find_referrer(text) is None
+    assert find_referrer(text) is None

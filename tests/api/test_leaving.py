@@ -92,7 +92,11 @@ class TestExport:
         assert str(invited["referee_id"]) == str(friend.uid)
         (session,) = body["sessions"]
         assert session["ip_address"] == "127.0.0.1"
-        assert [event["kind"] for event in body["audit"]] == ["consent_given", "exported"]
+        assert [event["kind"] for event in body["audit"]] == [
+            "phone_bound",
+            "consent_given",
+            "exported",
+        ]
         assert body["deletion"] is None
         assert str(export(friend)["referral"]["referrer_id"]) == str(member.uid)
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from tests.phone import Phone
 from wxauth.conf import WechatApp
 from wxauth.models import AuditEvent, DeletionRequest, LoginSession, Referral
-from wxauth.services import audit, leaving
+from wxauth.services import leaving
 from wxauth.services.devices import Device
 from wxauth.services.leaving import Outcome, carry_out, due_requests, owned_rows
 from wxauth.simulator import WechatSimulator
@@ -47,8 +47,7 @@ def request_of(member: Phone, make_phone: Any) -> DeletionRequest:
     assert member.bind_phone().status_code == 200
     make_phone("carol").sign_in(referrer=str(member.uid))
     Referral.objects.update(scene="poster at home")
-    user = get_user_model().objects.get(pk=member.uid)
-    audit.record(AuditEvent.Kind.PHONE_BOUND, user=user, device=SOMEWHERE, number="+86174****0000")
+    assert AuditEvent.objects.get(kind="phone_bound").ip_address
     assert member.post("delete_account", {"confirm": True}).status_code == 202
     return DeletionRequest.objects.get()
 
@@ -135,12 +134,14 @@ def test_user_whom_the_project_protects_stays_whole_and_says_why(
     caplog: Any,
 ) -> None:
     settings.WXAUTH_ERASE_USER = f"{__name__}.protect"
+    before = {rows.model.__name__: rows.count() for rows in owned_rows(request_of.user)}
+    assert before["PhoneNumber"] == before["WechatIdentity"] == 1
     assert carry_out(pk=request_of.pk, now=timezone.now()) is Outcome.FAILED
     request_of.refresh_from_db()
     assert "ProtectedError" in request_of.error
     assert get_user_model()._meta.label in request_of.error
     assert request_of.failed_at is not None
-    assert all(rows.exists() for rows in owned_rows(request_of.user))
+    assert {rows.model.__name__: rows.count() for rows in owned_rows(request_of.user)} == before
     assert [r.levelname for r in caplog.records if r.name == "wxauth.leaving"] == ["ERROR"]
     settings.WXAUTH_ERASE_USER = "wxauth.erasure.anonymise"
     assert carry_out(pk=request_of.pk, now=timezone.now()) is Outcome.DELETED

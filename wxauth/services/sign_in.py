@@ -215,10 +215,7 @@ def open_session(
     )
     if not registered:
         session.deletion_cancelled = departures.cancel_on_return(
-            user,
-            app=session.app,
-            user_agent=session.user_agent,
-            ip_address=session.ip_address,
+            user, app=session.app, device=device
         )
     if conf.update_last_login:
         update_last_login(type(user), user)

@@ -344,8 +344,10 @@ def test_mysql_without_utf8mb4_cannot_keep_emoji(monkeypatch, vendor, options, i
     monkeypatch.setattr(connection, "vendor", vendor)
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
 
-    assert [message.id for message in checks.check_charset(None, databases=["default"])] == ids
-    assert checks.check_charset(None) == []
+    assert [
+        message.id for message in checks.storage.check_charset(None, databases=["default"])
+    ] == ids
+    assert checks.storage.check_charset(None) == []
 
 
 # As a developer sees it

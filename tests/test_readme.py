@@ -282,6 +282,7 @@ def test_signals_table_has_the_arguments(
             loser=get_user_model()._default_manager.get(pk=bob.uid),
         )
         services.undo_merge(merge=services.run_merge(merge=merge))
+        assert alice.sign_in().status_code == 200  # the logout is long past
         assert b"".join(alice.post("export").streaming_content)
         push = alice.simulator.make_push("alice", alice.app.app_id, "user_authorization_revoke")
         told = alice.client.post(

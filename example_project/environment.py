@@ -17,6 +17,7 @@ from wxauth.conf import build_app
 YES = {"1", "true", "yes", "on"}
 NO = {"0", "false", "no", "off"}
 CONNECTION_LIFE = 60  # seconds that a database connection is kept and used again
+FILE_SENDER = "wxauth.sms.file.FileSender"
 SQLITE_PATIENCE = 20  # seconds that a writer waits for another one
 
 
@@ -149,6 +150,33 @@ def _parse_apps(text: str) -> dict[str, dict[str, str]]:
         if not isinstance(entry, dict) or not all(isinstance(v, str) for v in entry.values()):
             raise ImproperlyConfigured(f"WXAUTH_APPS[{alias!r}] is an object of texts.")
     return apps
+
+
+def read_sms(fallback: Path | None) -> tuple[str | None, dict[str, Any]]:
+    """
+    Return ``WXAUTH_SMS_BACKEND`` and ``WXAUTH_SMS_OPTIONS``, who sends text messages and how.
+
+    Without them, messages end in the file ``fallback``; without that, nobody sends any.
+    """
+    backend, text = read_text("WXAUTH_SMS_BACKEND"), read_text("WXAUTH_SMS_OPTIONS")
+    if backend:
+        return backend, _parse_options(text)
+    if text:
+        raise ImproperlyConfigured("WXAUTH_SMS_OPTIONS needs WXAUTH_SMS_BACKEND.")
+    if fallback is None:
+        return None, {}
+    fallback.parent.mkdir(parents=True, exist_ok=True)
+    return FILE_SENDER, {"path": str(fallback)}
+
+
+def _parse_options(text: str) -> dict[str, Any]:
+    try:
+        options = json.loads(text or "{}")
+    except ValueError:
+        options = None
+    if not isinstance(options, dict):  # what it says may be a secret
+        raise ImproperlyConfigured('WXAUTH_SMS_OPTIONS is JSON such as {"sign_name": "…"}.')
+    return options
 
 
 def read_secret_key(*, debug: bool, directory: Path) -> str:

@@ -11,6 +11,8 @@ REDIS_KEY_PREFIX        begins each key, for a Redis that is shared
 WXAUTH_API_BASE_URL     unset: the simulator with DEBUG, WeChat without
 WXAUTH_APP_ID           the mini program; together with WXAUTH_APP_SECRET
 WXAUTH_APPS             several apps: the whole setting as JSON
+WXAUTH_SMS_BACKEND      who sends text messages; unset: a file in VAR_DIR with DEBUG, nobody without
+WXAUTH_SMS_OPTIONS      its keyword arguments as JSON
 WXAUTH_THROTTLES        ``0`` turns our rate limits off, for load tests
 SECRET_KEY              required without DEBUG
 DEBUG                   ``0`` in production
@@ -18,7 +20,7 @@ ALLOWED_HOSTS           names of the site, with commas
 CSRF_TRUSTED_ORIGINS    origins that may post forms (the admin), with commas
 BEHIND_HTTPS_PROXY      ``1`` when a proxy ends TLS and always sets ``X-Forwarded-Proto``
 NUM_PROXIES             how many proxies add to ``X-Forwarded-For``; 0 believes none
-VAR_DIR                 where a laptop keeps its database and its secrets
+VAR_DIR                 where a laptop keeps its database, secrets and text messages
 ======================  ===========================================================================
 """
 
@@ -33,6 +35,7 @@ from example_project.environment import (
     read_list,
     read_origins,
     read_secret_key,
+    read_sms,
     read_text,
     read_url,
 )
@@ -147,5 +150,8 @@ WXAUTH_APPS = read_apps(
         },
     }
 )
+# The page's phone shows the messages in this file, as long as they go there.
+DEMO_MESSAGES = VAR_DIR / "text-messages.jsonl"
+WXAUTH_SMS_BACKEND, WXAUTH_SMS_OPTIONS = read_sms(DEMO_MESSAGES if DEBUG else None)
 if not read_flag("WXAUTH_THROTTLES", default=True):
     WXAUTH_THROTTLE_RATES = {"address": None, "person": None}

@@ -9,6 +9,8 @@ urlpatterns = [
     path("", views.page, name="page"),
     path("readme", views.readme, name="readme"),
     path("sample/orders", views.orders, name="orders"),
+    path("sample/text_message", views.text_message, name="text_message"),
     path("admin/", admin.site.urls),
     path("api/", include("wxauth.api.urls")),
+    path("push/", include("wxauth.push.urls")),
 ]

@@ -1,10 +1,12 @@
 """The page that plays the phone, and a view such as the host project has of its own."""
 
 import json
+import os
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -12,11 +14,15 @@ from rest_framework.decorators import api_view, authentication_classes, permissi
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from example_project.environment import FILE_SENDER
 from wxauth.api.permissions import HasBoundPhone
 from wxauth.authentication import WechatJWTAuthentication
 from wxauth.conf import AppKind, conf
+from wxauth.exceptions import WxauthError
+from wxauth.services.numbers import read_sms_number
 
 READMES = {"en": "README.md", "zh": "README.zh-CN.md"}
+MESSAGES_READ = 64 * 1024  # bytes at the end of the file
 
 
 @never_cache
@@ -80,3 +86,38 @@ def orders(request: Request) -> Response:
             ],
         }
     )
+
+
+@never_cache
+@require_safe
+def text_message(request: HttpRequest) -> HttpResponse:
+    """
+    Show the last text message to ``?phone=``, as the phone on the page would.
+
+    For that alone: with DEBUG, and while messages go into the demo's own file. Anywhere else
+    there is nothing here, or everybody could read everybody's codes.
+    """
+    path = Path(settings.DEMO_MESSAGES)
+    is_demo = settings.DEBUG and settings.WXAUTH_SMS_BACKEND == FILE_SENDER
+    if not is_demo or settings.WXAUTH_SMS_OPTIONS.get("path") != str(path):
+        raise Http404("No text messages are shown here.")
+    try:
+        number = read_sms_number(request.GET.get("phone", ""))
+        messages = read_messages(path)
+    except (WxauthError, FileNotFoundError):
+        raise Http404("No message to this number.") from None
+    for message in reversed(messages):
+        if message["number"] == number:
+            return JsonResponse(message)
+    raise Http404("No message to this number.")
+
+
+def read_messages(path: Path) -> list[dict[str, str]]:
+    """Return the last messages of the file, the newest at the end."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - MESSAGES_READ, 0))
+        lines = file.read().splitlines()
+    if size > MESSAGES_READ:
+        del lines[0]  # a part of one
+    return [json.loads(line) for line in lines]

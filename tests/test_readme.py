@@ -52,6 +52,7 @@ DOCUMENTS = sorted(
 SETTING = {"README.md": "setting", "README.zh-CN.md": "设置项", "docs/settings.md": "setting"}
 KEY = {"README.md": "key", "README.zh-CN.md": "键", "docs/settings.md": "key"}
 CODE = {"README.md": ("code", "status", "action"), "README.zh-CN.md": ("code", "状态码", "action")}
+TYPED = {"wxauth_simulator", "wxauth_export"}  # commands for people, not for a scheduler
 ROUTE = {
     "README.md": ("route", "methods"),
     "README.zh-CN.md": ("路由", "方法"),
@@ -218,6 +219,16 @@ def test_routes_table_is_the_urlconf(name: str) -> None:
 @pytest.mark.static
 def test_checks_table_is_the_checks() -> None:
     assert {plain(row["check"]) for row in table("docs/settings.md", "check")} == check_ids()
+
+
+@pytest.mark.static
+def test_crontab_has_each_command_that_nobody_types() -> None:
+    folder = ROOT / "wxauth" / "management" / "commands"
+    commands = {path.stem for path in folder.glob("wxauth_*.py")}
+    scheduled = set(re.findall(r"manage\.py (\w+)", block("docs/deployment.md", "cron")))
+    assert scheduled == commands - TYPED
+    explained = {plain(row["command"]).split()[0] for row in table("docs/deployment.md", "command")}
+    assert explained == scheduled
 
 
 @pytest.mark.static

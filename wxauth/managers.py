@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-from django.db import connections, models
+from django.db import IntegrityError, connections, models
 from django.db.models import Count, QuerySet
 
 from wxauth import invite_codes
@@ -129,12 +129,20 @@ class PhoneNumberManager(models.Manager["PhoneNumber"]):
 
     def lock(self, number: str) -> PhoneNumber | None:
         """
-        Return the row of this number, locked until the transaction ends; None when unbound.
+        Lock the user to whom this number belongs, then the number; None when it is free. One query.
 
-        Who decides by what its user has got must hold it: two who attach an identity by the same
-        number take turns.
+        The row comes with its user and that one's deletion request. ``IntegrityError`` when the
+        number has changed hands while we waited for the lock: find again.
         """
-        return self.select_for_update().filter(number=number).first()
+        features = connections[self.db].features
+        rows = self.select_related("user__wxauth_deletion").select_for_update(
+            of=("user", "self") if features.has_select_for_update_of else (),
+            no_key=features.has_select_for_no_key_update,
+        )
+        found = _only(rows.filter(number=number))
+        if found is None and self.holder_id(number) is not None:
+            raise IntegrityError("the number has changed hands: find again")
+        return found
 
 
 class ReferralManager(models.Manager["Referral"]):
@@ -455,13 +463,3 @@ class TallyManager(models.Manager):
     def take_back(self, names: Iterable[str]) -> None:
         """Count one less of each."""
         self.filter(name__in=list(names), count__gt=0).update(count=models.F("count") - 1)
-
-
-class PasswordDateManager(models.Manager):
-    def note(self, user: HostUser, *, now: datetime) -> None:
-        """Write down that the user has set a password."""
-        self.update_or_create(user=user, defaults={"set_at": now})
-
-    def was_set_since(self, user: HostUser, moment: datetime) -> bool:
-        """Tell whether the user has set a password through us at ``moment`` or later."""
-        return self.filter(user=user, set_at__gte=moment).exists()

@@ -3,8 +3,10 @@
 import secrets
 
 from django.contrib.auth import get_user_model
-from django.db import models
+from django.db import connections, models
+from django.db.models import QuerySet
 
+from wxauth import transactions
 from wxauth.conf import HostUser, WechatApp
 
 PREFIX = "wx_"  # of the names that nobody has chosen, or knows
@@ -34,7 +36,12 @@ def lock(user: HostUser) -> HostUser | None:
     """
     Lock and return the user's row, inside a transaction; None when the user is gone.
 
-    What decides by several tables of one user takes its turn here. Lock before anything else is
-    read: MySQL shows a transaction, by its own default, the moment of its first plain read.
+    Their request for deletion comes with it: a sign-in looks at it. What decides by several tables
+    of one user takes its turn here. Lock before anything else is read: MySQL shows a transaction,
+    by its own default, the moment of its first plain read.
     """
-    return get_user_model()._base_manager.select_for_update().filter(pk=user.pk).first()
+    using = transactions.database()
+    of = ("self",) if connections[using].features.has_select_for_update_of else ()
+    rows: QuerySet = QuerySet(get_user_model(), using=using)
+    rows = rows.select_related("wxauth_deletion").select_for_update(of=of)
+    return rows.filter(pk=user.pk).first()

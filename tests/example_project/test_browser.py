@@ -54,6 +54,17 @@ class Phone:
         self.page.click(f"#screen [data-do={name}]")
         expect(self.page.locator("#screen[aria-busy=false]")).to_be_visible(timeout=WAIT)
 
+    def look(self, sheet: str) -> None:
+        """Open a sheet, and wait for what it shows."""
+        self.page.click(f"#screen [data-do=open-{sheet}]")
+        expect(self.page.locator("#sheet")).to_be_visible()
+        expect(self.page.locator("#screen[aria-busy=false]")).to_be_visible(timeout=WAIT)
+
+    def tap(self, name: str) -> None:
+        """Press a button of the open sheet, and wait until it is done."""
+        self.page.click(f"#sheet [data-do={name}]")
+        expect(self.page.locator("#screen[aria-busy=false]")).to_be_visible(timeout=WAIT)
+
     def says(self, text: str | re.Pattern[str]) -> None:
         """Check what the phone says of the last button."""
         expect(self.page.locator("#toast")).to_have_text(text)

@@ -92,7 +92,7 @@ class PhoneLoginView(SignInView):
             referrer=form.validated_data.get("referrer"),
             device=device_of(request),
         )
-        return Response(phone_login_body(result), status=201 if result.sign_in.registered else 200)
+        return answer_phone(result)
 
 
 class UnbindPhoneView(SignedInView):
@@ -129,13 +129,14 @@ class UnbindWechatView(SignedInView):
         return Response({"signed_out": signed_out})
 
 
-def phone_login_body(result: PhoneSignIn) -> dict[str, Any]:
+def answer_phone(result: PhoneSignIn) -> Response:
+    """Return the answer to a sign-in by WeChat and a phone number together."""
     body = sign_in_body(result.sign_in)
     if result.phone_conflict:
         body["phone_conflict"] = True
     if result.linked:
         body["linked"] = True
-    return body
+    return Response(body, status=201 if result.sign_in.registered else 200)
 
 
 def linked_body(linked: Linked) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from wxauth import services
 from wxauth.api.base import SignedInView, SignInView, WechatView, device_of
 from wxauth.api.fields import TextField
+from wxauth.api.linking import answer_phone
 from wxauth.api.sms import MAX_PHONE, MAX_SMS_CODE, TicketMixin
 from wxauth.api.throttling import AddressThrottle, PersonThrottle
 
@@ -46,19 +47,19 @@ class LoginPasswordView(SignInView):
         phone, password = fields["phone"], fields["password"]
         device = device_of(request)
         if fields.get("ticket"):
-            result = services.attach_by_password_login(
-                person=self.confirm(form),
-                ticket=fields["ticket"],
-                phone=phone,
-                password=password,
-                device=device,
+            return answer_phone(
+                services.attach_by_password_login(
+                    person=self.confirm(form),
+                    ticket=fields["ticket"],
+                    phone=phone,
+                    password=password,
+                    device=device,
+                )
             )
-        else:
-            app = fields.get("app") or None
-            result = services.login_by_password(
-                phone=phone, password=password, app=app, device=device
-            )
-        return self.answer(result)
+        app = fields.get("app") or None
+        return self.answer(
+            services.login_by_password(phone=phone, password=password, app=app, device=device)
+        )
 
 
 class SetPasswordView(SignedInView):

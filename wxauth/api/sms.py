@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from wxauth import services
 from wxauth.api.base import SignInView, WechatView, device_of
 from wxauth.api.fields import FlagField, ReferrerField, TextField
+from wxauth.api.linking import answer_phone
 from wxauth.api.serializers import MAX_CODE, AppMixin
 from wxauth.api.throttling import AddressThrottle
 from wxauth.exceptions import UnknownApp
@@ -84,7 +85,7 @@ class LoginSmsView(SignInView):
             "device": device_of(request),
         }
         if fields.get("ticket"):
-            return self.answer(
+            return answer_phone(
                 services.attach_by_sms(
                     person=self.confirm(form),
                     ticket=fields["ticket"],

@@ -7,7 +7,7 @@ from wxauth.models.merge import Merge, MergeStep
 from wxauth.models.person import PhoneNumber, Referral, WechatProfile
 from wxauth.models.referring import InviteCode
 from wxauth.models.session import LoginSession
-from wxauth.models.sms import PasswordDate, SmsCode, Tally
+from wxauth.models.sms import SmsCode, Tally
 
 __all__ = [
     "AuditEvent",
@@ -16,7 +16,6 @@ __all__ = [
     "LoginSession",
     "Merge",
     "MergeStep",
-    "PasswordDate",
     "PhoneNumber",
     "Referral",
     "SmsCode",

@@ -1,11 +1,9 @@
-"""Codes of text messages, the counters that guard them, and when passwords were set."""
+"""Codes of text messages, and the counters that guard them and passwords."""
 
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from wxauth.conf import conf
-from wxauth.managers import PasswordDateManager, SmsCodeManager, TallyManager
+from wxauth.managers import SmsCodeManager, TallyManager
 
 
 class SmsCode(models.Model):
@@ -64,24 +62,3 @@ class Tally(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class PasswordDate(models.Model):
-    """When a user has last set a password through us; passwords of other makes have none."""
-
-    user = models.OneToOneField(
-        conf.user_model,
-        verbose_name=_("user"),
-        on_delete=models.CASCADE,
-        related_name="wxauth_password_date",
-    )
-    set_at = models.DateTimeField(_("set at"), default=timezone.now)
-
-    objects = PasswordDateManager()
-
-    class Meta:
-        verbose_name = _("date of the password")
-        verbose_name_plural = _("dates of passwords")
-
-    def __str__(self) -> str:
-        return f"{self.user_id}, {self.set_at:%Y-%m-%d}"

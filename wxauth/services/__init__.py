@@ -1,6 +1,7 @@
 """The use cases, for every door and for the host project's own code. Keyword arguments only."""
 
 from wxauth.identities import ConfirmedPerson
+from wxauth.services.attaching import PhoneSignIn
 from wxauth.services.audit import read_activity
 from wxauth.services.devices import Device
 from wxauth.services.freshness import require_fresh
@@ -19,7 +20,7 @@ from wxauth.services.my_sessions import end_other_sessions, end_session, list_se
 from wxauth.services.open_data import OpenData
 from wxauth.services.passwords import reset_password, set_password
 from wxauth.services.people import confirm_code, confirm_ticket
-from wxauth.services.phone_login import PhoneCode, PhoneSignIn, phone_login
+from wxauth.services.phone_login import PhoneCode, phone_login
 from wxauth.services.phone_sign_in import (
     attach_by_password_login,
     attach_by_sms,

@@ -13,7 +13,10 @@ from wxauth.conf import HostUser, conf
 from wxauth.models import (
     AuditEvent,
     DeletionRequest,
+    InviteCode,
     LoginSession,
+    Merge,
+    MergeStep,
     PhoneNumber,
     Referral,
     WechatIdentity,
@@ -22,6 +25,7 @@ from wxauth.models import (
 )
 from wxauth.services import audit
 from wxauth.services.devices import NOWHERE, Device
+from wxauth.services.merge_plans import merged_users
 from wxauth.signals import collecting_export
 from wxauth.transactions import SENDER
 
@@ -38,7 +42,8 @@ def export(
     by: str = "api",
 ) -> Iterator[str]:
     """
-    Return the pieces of a JSON object with all that is stored about ``user``.
+    Return the pieces of a JSON object with all that is stored about ``user``; of users who have
+    been merged into this one, and are the same person, what has stayed with them.
 
     Long tables are read page by page while it is written, so memory stays flat however much there
     is. The project adds blocks of its own by the signal ``collecting_export``, which is sent
@@ -121,6 +126,34 @@ def _referral(user: HostUser) -> dict[str, Any] | None:
     return _one(Referral.objects.filter(referee=user), "referrer_id", "scene", "created_at")
 
 
+def _merged(user: HostUser) -> list[dict[str, Any]]:
+    """Return what is left of whoever was merged into the user, but sessions and audit trail."""
+    return [
+        {
+            "uid": loser.pk,
+            "account": _account(loser),
+            **{name: OWN[name](loser) for name in ("profile", "phone", "invite_code", "referral")},
+        }
+        for loser in merged_users(user)
+    ]
+
+
+def _merges(user: HostUser) -> Iterator[dict[str, Any]]:
+    """Yield the merges into the user, with the number that one has set free, if it has."""
+    freed = MergeStep.objects.filter(
+        kind=MergeStep.Kind.REMOVED, model=PhoneNumber._meta.label, merge__winner=user
+    )
+    numbers = {step.merge_id: step.data.get("number") for step in freed}
+    columns = ("pk", "loser_key", "state", "done_at", "undone_at")
+    for row in _pages(Merge.objects.filter(winner=user), *columns):
+        number = numbers.get(row.pop("pk"))
+        yield {**row, "freed_phone": number}
+
+
+def _person(user: HostUser) -> list[HostUser]:
+    return [user, *merged_users(user)]
+
+
 # The columns of each table that are told. What is not named here is not: no password, no token.
 OWN: dict[str, Callable[[HostUser], Any]] = {
     "account": _account,
@@ -138,6 +171,7 @@ OWN: dict[str, Callable[[HostUser], Any]] = {
     "phone": lambda user: _one(
         PhoneNumber.objects.filter(user=user), "number", "source", "verified_at"
     ),
+    "invite_code": lambda user: _one(InviteCode.objects.filter(user=user), "code", "created_at"),
     "identities": _identities,
     "unions": lambda user: _pages(
         WechatUnion.objects.filter(user=user), "scope", "unionid", "created_at"
@@ -150,7 +184,7 @@ OWN: dict[str, Callable[[HostUser], Any]] = {
         DeletionRequest.objects.filter(user=user), "requested_at", "due_at"
     ),
     "sessions": lambda user: _pages(
-        LoginSession.objects.filter(user=user),
+        LoginSession.objects.filter(user__in=_person(user)),
         "app",
         "user_agent",
         "ip_address",
@@ -160,7 +194,7 @@ OWN: dict[str, Callable[[HostUser], Any]] = {
         "revoked_at",
     ),
     "audit": lambda user: _pages(
-        AuditEvent.objects.filter(user_key=str(user.pk)),
+        AuditEvent.objects.filter(user_key__in=[str(each.pk) for each in _person(user)]),
         "kind",
         "at",
         "app",
@@ -169,4 +203,6 @@ OWN: dict[str, Callable[[HostUser], Any]] = {
         "actor_key",
         "facts",
     ),
+    "merges": _merges,
+    "merged_users": _merged,
 }

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.db import models
-from django.db.models import Model, ProtectedError, QuerySet, RestrictedError
+from django.db import IntegrityError, models
+from django.db.models import Model, ProtectedError, Q, QuerySet, RestrictedError
 from django.utils import timezone
 
 from wxauth import session_keys, transactions
@@ -17,14 +17,18 @@ from wxauth.models import (
     AuditEvent,
     DeletionRequest,
     LoginSession,
+    Merge,
+    MergeStep,
+    PhoneNumber,
     Referral,
-    WechatIdentity,
+    SmsCode,
 )
 from wxauth.models.leaving import ERROR_LENGTH
 from wxauth.services import audit
 from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.freshness import require_fresh
-from wxauth.services.locking import lock_entrant
+from wxauth.services.locking import lock_entrant, lock_people
+from wxauth.services.merge_plans import merged_users
 from wxauth.signals import account_deleted, deletion_cancelled, deletion_requested, user_logged_out
 
 logger = logging.getLogger("wxauth.leaving")
@@ -103,15 +107,17 @@ def carry_out(*, pk: int, now: datetime) -> Outcome:
     """
     Delete the account of this request in one transaction, or do nothing at all.
 
-    When ``WXAUTH_ERASE_USER`` cannot, the request keeps the reason, and the next run tries again.
+    With it go the users who have been merged into this one: they are the same person. When
+    ``WXAUTH_ERASE_USER`` cannot, the request keeps the reason, and the next run tries again.
     """
-
-    def step() -> Outcome:
-        request = DeletionRequest.objects.claim(pk, now=now)
-        return Outcome.NOT_THERE if request is None else _delete(request)
-
+    # In a transaction of its own, which says at once when another process is at it. The locks
+    # below come in the order of a sign-in, which reaches the request last, and they wait.
+    request = transactions.run(lambda: DeletionRequest.objects.claim(pk, now=now))
+    if request is None:
+        return Outcome.NOT_THERE
+    user = request.user
     try:
-        return transactions.run(step)
+        return transactions.run(lambda: _delete(pk, user, now=now))
     except Exception as error:  # any: the function is the project's
         reason = str(error) if isinstance(error, _Refused) else type(error).__name__
         logger.error("deletion request %s: %s", pk, reason, exc_info=error)
@@ -154,37 +160,54 @@ def _ask(
     return request, end_all_sessions(user, now=now)
 
 
-def _delete(request: DeletionRequest) -> Outcome:
-    # In the order in which a sign-in takes them: it changes the identity, then points to the user.
-    list(WechatIdentity.objects.select_for_update().filter(user=request.user_id).values("pk"))
-    user = get_user_model()._base_manager.select_for_update().get(pk=request.user_id)
+def _delete(pk: int, user: HostUser, *, now: datetime) -> Outcome:
+    before = {other.pk for other in merged_users(user)}
+    locked = lock_people(user.pk, *before)
+    request = DeletionRequest.objects.claim(pk, now=now)
+    if request is None:
+        return Outcome.NOT_THERE
+    others = [locked.get(other.pk) for other in merged_users(user)]
+    if None in others or len(others) != len(before):
+        raise IntegrityError("a merge was done or undone meanwhile: look again")
+    user = locked[user.pk]
     if LoginSession.objects.open_of(user, now=timezone.now()).exists():
         # The request ended all sessions: this one began before it did, and was opened after it.
         DeletionRequest.objects.withdraw(request)
         _note_cancelled(request)
         return Outcome.CAME_BACK
+    request.delete()
+    for each in (*others, user):
+        _erase(each, source=request.source)
+    return Outcome.DELETED
+
+
+def _erase(user: HostUser, *, source: str) -> None:
     uid = str(user.pk)
     _erase_rows(user)
-    audit.record(AuditEvent.Kind.DELETED, user=user, source=request.source)
-    request.delete()
+    audit.record(AuditEvent.Kind.DELETED, user=user, source=source)
     try:
         conf.erase_user(user)
     except (ProtectedError, RestrictedError) as error:
         # Not as it is: an IntegrityError would be taken for a lost race and tried again.
         raise _Refused(_reason(error)) from error
     transactions.send_after_commit(account_deleted, uid=uid)
-    return Outcome.DELETED
 
 
 def _erase_rows(user: HostUser) -> None:
+    uid = str(user.pk)
+    # What was sent to the number. The tallies know numbers by a digest, and end with their day.
+    numbers = PhoneNumber.objects.filter(user=user).values_list("number", flat=True)
+    SmsCode.objects.filter(number__in=list(numbers)).delete()
     for rows in owned_rows(user):
         rows.delete()
     Referral.objects.filter(referee=user).update(scene="")
     # What happened stays, and when; from where, and with what, does not.
-    AuditEvent.objects.filter(user_key=str(user.pk)).update(
-        user_agent="", ip_address=None, facts={}
-    )
+    AuditEvent.objects.filter(user_key=uid).update(user_agent="", ip_address=None, facts={})
     AuditEvent.objects.filter(actor=user).update(user_agent="", ip_address=None)
+    # That they were merged, too, but not with what: a step may hold a number, or a name.
+    MergeStep.objects.filter(Q(merge__winner_key=uid) | Q(merge__loser_key=uid)).delete()
+    for role in ("winner", "loser", "confirmed_by"):
+        Merge.objects.filter(**{role: user}).update(**{role: None})
 
 
 def owned_rows(user: HostUser) -> list[QuerySet]:

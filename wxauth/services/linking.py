@@ -91,7 +91,7 @@ def unbind_phone(*, session: LoginSession, device: Device = NOWHERE) -> None:
             return
         check_way_in(user, identities=mine, has_phone=False)
         PhoneNumber.objects.filter(pk=phone.pk).delete()
-        audit.record(AuditEvent.Kind.PHONE_UNBOUND, user=user, device=device, number=phone.masked)
+        audit.record(AuditEvent.Kind.PHONE_UNBOUND, user=user, device=device, phone=phone.masked)
         transactions.send_after_commit(phone_unbound, user=user, phone=phone)
 
     transactions.run(step)
@@ -105,7 +105,7 @@ def _link(owner: HostUser, person: ConfirmedPerson, device: Device) -> Linked | 
     if match is not None and match.user.pk != user.pk:
         if match.identity is not None:
             raise IdentityTaken(reason="the openid is another user's")
-        audit.record(
+        audit.record_refusal(
             AuditEvent.Kind.UNION_CONFLICT,
             user=user,
             device=device,
@@ -143,12 +143,13 @@ def _unlink(
     gone = [each for each in mine if each.pk == identity_id or each.app_id == app_id]
     if not gone:
         raise NotFound(reason="the user has no such identity")
-    # While its unionid is another user's, a number shown with it would lead to that one.
+    # While its unionid is another user's, the phone button would lead to that one.
     leads_elsewhere = any(each.union_conflict_at is not None for each in gone)
     check_way_in(
         user,
         identities=[each for each in mine if each not in gone],
-        has_phone=PhoneNumber.objects.of(user) is not None and not leads_elsewhere,
+        has_phone=PhoneNumber.objects.of(user) is not None,
+        button_leads_here=not leads_elsewhere,
     )
     ended = LoginSession.objects.open_by(gone, now=timezone.now())
     revoke(ended, user=user)

@@ -13,7 +13,7 @@ from django.utils.translation import override
 from wxauth import backends, transactions
 from wxauth.conf import HostUser
 from wxauth.exceptions import MergeRefused, MergeRunning
-from wxauth.models import Merge
+from wxauth.models import DeletionRequest, Merge
 from wxauth.services import own_rows, relations
 from wxauth.services.relations import Relation, find_relations
 
@@ -99,6 +99,11 @@ def check_allowed(winner: HostUser, loser: HostUser, *, merge: Merge | None = No
         # A ban must not be escaped from, and a merged user has nothing left.
         if not user.is_active or not backends.may_enter(user) or is_merged(user):
             raise MergeRefused(reason=f"user {user.pk} is not active")
+        # Whoever has asked to be forgotten does not live on in another account, and who goes in a
+        # few days is nobody to keep things for. They may come back first, or the operator may
+        # withdraw it.
+        if DeletionRequest.objects.filter(user=user).exists():
+            raise MergeRefused(reason=f"user {user.pk} waits for deletion")
 
 
 def is_merged(user: HostUser) -> bool:
@@ -126,6 +131,23 @@ def merged_into(user_key: Any) -> HostUser | None:
             return winner
         winner, key = merge.winner, merge.winner_key
     return None  # merged, switched on by hand, and merged the other way round
+
+
+def merged_users(user: HostUser) -> list[HostUser]:
+    """
+    Return the users who live on in this one: merged into them, or into one of those.
+
+    Without those whom somebody has switched on again by hand, who are users of their own.
+    """
+    found: dict[Any, HostUser] = {}
+    keys = {user.pk}
+    while keys:
+        done = Merge.objects.select_related("loser").filter(winner__in=keys, state=Merge.State.DONE)
+        new = {merge.loser_id: merge.loser for merge in done if merge.loser_id not in found}
+        keys = {key for key, loser in new.items() if loser is not None and not loser.is_active}
+        keys.discard(user.pk)
+        found |= {key: new[key] for key in keys}
+    return list(found.values())
 
 
 def reload_users(*users: HostUser) -> list[HostUser]:

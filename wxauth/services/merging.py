@@ -76,7 +76,7 @@ def run_merge(
         return merge
     transactions.run(lambda: _confirm(merge, actor))
     try:
-        sids = transactions.run(lambda: _execute(merge.pk, actor, device, progress))
+        sids = transactions.run(lambda: _execute(merge, actor, device, progress))
     except BaseException:
         # Not when the process is killed: then the next run finds it confirmed.
         Merge.objects.filter(pk=merge.pk, state=State.CONFIRMED).update(state=State.PLANNED)
@@ -93,7 +93,7 @@ def undo_merge(*, merge: Merge, actor: HostUser | None = None, device: Device = 
     Rows made since stay; sessions stay ended. Raise ``MergeRefused`` when it is not done, more
     than 30 days old, or one of the users is gone or was merged again.
     """
-    sids = transactions.run(lambda: _undo(merge.pk, actor, device))
+    sids = transactions.run(lambda: _undo(merge, actor, device))
     session_keys.forget(sids)
     merge.refresh_from_db()
     return merge
@@ -107,8 +107,8 @@ def collect_late_rows() -> int:
     cron; one transaction for each merge of the last 30 days.
     """
     recent = Merge.objects.filter(state=State.DONE, done_at__gt=timezone.now() - UNDO_PERIOD)
-    keys = list(recent.order_by("done_at").values_list("pk", flat=True))
-    return sum(transactions.run(partial(_move_late, key)) for key in keys)
+    merges = list(recent.order_by("done_at").defer("plan"))
+    return sum(transactions.run(partial(_move_late, merge)) for merge in merges)
 
 
 def forget_merges() -> int:
@@ -158,6 +158,14 @@ def _confirm(merge: Merge, actor: HostUser | None) -> None:
     row.save(update_fields=["state", "confirmed_at", "confirmed_by"])
 
 
+def _lock(merge: Merge) -> tuple[Merge, dict[Any, HostUser]]:
+    """Lock the users of a merge with all that leads to them, then the merge; as they are now."""
+    # Nothing is read before: MySQL shows a transaction, by its own default, the moment of its
+    # first plain read.
+    locked = lock_people(merge.winner_id, merge.loser_id)
+    return Merge.objects.select_for_update().get(pk=merge.pk), locked
+
+
 def _users_of(merge: Merge) -> tuple[HostUser, HostUser]:
     if merge.winner is None or merge.loser is None:
         raise MergeRefused(reason="one of the users is gone")
@@ -166,18 +174,17 @@ def _users_of(merge: Merge) -> tuple[HostUser, HostUser]:
 
 
 def _execute(
-    merge_id: Any, actor: HostUser | None, device: Device, progress: Callable[[int], None]
+    merge: Merge, actor: HostUser | None, device: Device, progress: Callable[[int], None]
 ) -> list[Any]:
     """Return the ids of the sessions that ended."""
-    merge = Merge.objects.get(pk=merge_id)
-    locked = lock_people(merge.winner_id, merge.loser_id)
-    merge = Merge.objects.select_for_update().get(pk=merge_id)
+    merge, locked = _lock(merge)
     if merge.state == State.DONE:
         return []
-    if merge.state != State.CONFIRMED or len(locked) != 2:
+    winner, loser = locked.get(merge.winner_id), locked.get(merge.loser_id)
+    if merge.state != State.CONFIRMED or winner is None or loser is None:
         raise MergeRefused(reason="it is not confirmed, or one of the users is gone")
-    winner, loser = locked[merge.winner_id], locked[merge.loser_id]
     check_allowed(winner, loser, merge=merge)
+    own_rows.lock_inviters(winner, loser)
     now = timezone.now()
     own_rows.fill_profile(merge, winner=winner, loser=loser)
     own_rows.free_phone(merge, winner=winner, loser=loser)
@@ -210,26 +217,23 @@ def _move_all(merge: Merge, winner: HostUser, loser: HostUser, **how: Any) -> in
     return moved
 
 
-def _move_late(merge_id: Any) -> int:
-    merge = Merge.objects.get(pk=merge_id)
-    locked = lock_people(merge.winner_id, merge.loser_id)
-    merge = Merge.objects.select_for_update().get(pk=merge_id)
+def _move_late(merge: Merge) -> int:
+    merge, locked = _lock(merge)
     winner, loser = locked.get(merge.winner_id), locked.get(merge.loser_id)
     if merge.state != State.DONE or winner is None or loser is None:
         return 0
     if not winner.is_active or loser.is_active or is_merged(winner):
         return 0
+    own_rows.lock_inviters(winner, loser)
     return _move_all(merge, winner, loser, progress=lambda rows: None, note_left=False)
 
 
 # Undoing it
 
 
-def _undo(merge_id: Any, actor: HostUser | None, device: Device) -> list[Any]:
+def _undo(merge: Merge, actor: HostUser | None, device: Device) -> list[Any]:
     """Return the ids of the winner's sessions that ended."""
-    merge = Merge.objects.get(pk=merge_id)
-    locked = lock_people(merge.winner_id, merge.loser_id)
-    merge = Merge.objects.select_for_update().get(pk=merge_id)
+    merge, locked = _lock(merge)
     if not merge.can_be_undone(timezone.now()):
         raise MergeRefused(reason="it is not done, or too old to be undone")
     winner, loser = locked.get(merge.winner_id), locked.get(merge.loser_id)

@@ -62,6 +62,21 @@ def ancestors(user_id: Any) -> list[Any]:
         found.append(current)
 
 
+def lock_inviters(*users: HostUser) -> None:
+    """
+    Lock who invited these users, who invited those, and so on, until the transaction ends.
+
+    Two merges at once could else close a circle of which each sees one half.
+    """
+    for user in users:
+        held: set[Any] = set()
+        # Again until it is the same, for it may have grown while we waited.
+        while more := {user.pk, *ancestors(user.pk)} - held:
+            rows = Referral.objects.filter(referee__in=more).order_by("pk")
+            list(rows.select_for_update().values_list("pk", flat=True))
+            held |= more
+
+
 def fill_profile(merge: Merge, *, winner: HostUser, loser: HostUser) -> None:
     """Fill what is blank in the winner's profile, if both have one, from the loser's."""
     mine, other = WechatProfile.objects.of(winner), WechatProfile.objects.of(loser)

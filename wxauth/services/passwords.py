@@ -1,7 +1,8 @@
 """Setting the password of an account that has a phone number."""
 
 from collections.abc import Callable
-from functools import partial
+from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.password_validation import (
     CommonPasswordValidator,
@@ -15,15 +16,16 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from wxauth import backends, transactions
+from wxauth import backends, session_keys, transactions
 from wxauth.conf import HostUser
 from wxauth.exceptions import NotRegistered, PasswordRefused, PhoneRequired
-from wxauth.models import AuditEvent, LoginSession, PasswordDate, PhoneNumber, SmsCode
+from wxauth.models import AuditEvent, LoginSession, PhoneNumber, SmsCode
 from wxauth.services import audit
 from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.freshness import require_fresh
+from wxauth.services.locking import lock_entrant
 from wxauth.services.numbers import read_number
-from wxauth.services.sessions import end_sessions
+from wxauth.services.sessions import revoke
 from wxauth.services.sms import prove_code, spend_code
 
 
@@ -60,13 +62,19 @@ def set_password(
     if sms_code is None:
         require_fresh(session)
     _validate(password, user)
-    spend: Callable[[], None] | None = None
+    proof = None
     if sms_code is not None:
         proof = prove_code(
             number=phone.number, purpose=SmsCode.Purpose.RESET_PASSWORD, sms_code=sms_code
         )
-        spend = partial(spend_code, proof)
-    _change(user, password, keep=session, spend=spend, device=device)
+
+    def check() -> None:
+        lock_entrant(user)
+        if proof is not None:
+            spend_code(proof)
+
+    facts = {"device": device, "app": session.app, "by": "self" if proof is None else "sms"}
+    _change(user, password, keep=session, check=check, **facts)
 
 
 @sensitive_variables("password")
@@ -80,12 +88,22 @@ def reset_password(*, phone: str, sms_code: str, password: str, device: Device =
     number = read_number(phone)
     _validate(password, None)
     proof = prove_code(number=number, purpose=SmsCode.Purpose.RESET_PASSWORD, sms_code=sms_code)
-    held = PhoneNumber.objects.filter(number=number).select_related("user").first()
+    held = PhoneNumber.objects.find(number)
     if held is None:
         raise NotRegistered(ticket=None)
-    backends.check_entry(held.user)
-    _validate(password, held.user)
-    _change(held.user, password, keep=None, spend=partial(spend_code, proof), device=device)
+    user = held.user
+
+    def check() -> None:
+        now_held = PhoneNumber.objects.lock(number)
+        if now_held is None or now_held.user_id != user.pk:
+            raise NotRegistered(ticket=None)
+        backends.check_entry(now_held.user)
+        spend_code(proof)
+
+    with audit.refusals(device=device, app=""):
+        backends.check_entry(user)
+        _validate(password, user)
+        _change(user, password, keep=None, check=check, device=device, by="sms")
 
 
 @sensitive_variables("password")
@@ -111,24 +129,19 @@ def _change(
     password: str,
     *,
     keep: LoginSession | None,
-    spend: Callable[[], None] | None,
-    device: Device,
+    check: Callable[[], None],
+    **facts: Any,
 ) -> None:
+    """Set the password and end all sessions but ``keep``, once ``check`` has locked the user."""
     user.set_password(password)  # takes a tenth of a second: not inside the transaction
-    now = timezone.now()
 
-    def step() -> None:
-        if spend is not None:
-            spend()
+    def step() -> list[UUID]:
+        check()
         user.save(update_fields=["password"])
-        PasswordDate.objects.note(user, now=now)
-        audit.record(
-            AuditEvent.Kind.PASSWORD_CHANGED,
-            user=user,
-            device=device,
-            by="sms" if spend else "self",
-        )
-        others = LoginSession.objects.open_of(user, now=now).select_related("user")
-        end_sessions(sessions=others.exclude(pk=keep.pk) if keep else others)
+        audit.record(AuditEvent.Kind.PASSWORD_CHANGED, user=user, **facts)
+        sids = LoginSession.objects.open_of(user, now=timezone.now()).values_list("pk", flat=True)
+        ended = [sid for sid in sids if keep is None or sid != keep.pk]
+        revoke(ended, user=user)
+        return ended
 
-    transactions.run(step)
+    session_keys.forget(transactions.run(step))

@@ -8,34 +8,29 @@ from django.contrib.auth import authenticate
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from wxauth import backends, session_keys, tickets, tokens, transactions
+from wxauth import backends, tokens, transactions, users
 from wxauth.conf import HostUser, WechatApp, conf
-from wxauth.exceptions import (
-    NotRegistered,
-    PasswordLoginFailed,
-    PhoneTaken,
-    SmsCodeInvalid,
-    TooManyAttempts,
-)
+from wxauth.exceptions import NotRegistered, PasswordLoginFailed, SmsCodeInvalid, TooManyAttempts
 from wxauth.identities import ConfirmedPerson
-from wxauth.models import AuditEvent, LoginSession, PhoneNumber, SmsCode, WechatIdentity
+from wxauth.models import AuditEvent, LoginSession, PhoneNumber, SmsCode, Tally
 from wxauth.services import audit, limits
-from wxauth.services.attaching import attach_by_password, attach_by_phone, record_conflict
+from wxauth.services.attaching import (
+    Arrival,
+    PhoneSignIn,
+    ProvedNumber,
+    bind_new,
+    enter_by_number,
+    enter_by_password,
+)
 from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.limits import Counted
 from wxauth.services.numbers import mask, read_number
 from wxauth.services.open_data import Profile
-from wxauth.services.sign_in import (
-    SignIn,
-    complete_account,
-    create_account,
-    open_session,
-)
+from wxauth.services.sign_in import SignIn, complete_account, open_session
 from wxauth.services.sms import SmsProof, prove_code, spend_code
-from wxauth.signals import phone_bound
 
-# The user, their identity in the app if WeChat was asked, and whether the account is new.
-Entry = tuple[HostUser, WechatIdentity | None, bool]
+# The user, and whether the account is new.
+Entry = tuple[HostUser, bool]
 
 
 def login_by_sms(
@@ -52,12 +47,12 @@ def login_by_sms(
     proof = _prove(number, sms_code, device=device, app=wechat_app)
 
     def enter(now: datetime) -> Entry:
+        spend_code(proof)
         phone = PhoneNumber.objects.lock(number)
         if phone is None:
-            raise NotRegistered(ticket=None)
-        spend_code(proof)
+            raise NotRegistered(ticket=None)  # which undoes the spending
         backends.check_entry(phone.user)
-        return phone.user, None, False
+        return phone.user, False
 
     return _sign_in(enter, app=wechat_app, device=device)
 
@@ -83,11 +78,12 @@ def authorize_by_sms(
         phone = PhoneNumber.objects.lock(number)
         if phone is not None:
             backends.check_entry(phone.user)
-            return phone.user, None, False
+            return phone.user, False
         user = conf.create_user(app=wechat_app)
-        _bind_first(user, number, device=device, now=now)
+        proved = ProvedNumber(number, PhoneNumber.Source.SMS)
+        bind_new(user, proved, now=now, device=device, app=wechat_app.alias)
         complete_account(user, wechat_app, Profile(), referrer, identity=None, now=now)
-        return user, None, True
+        return user, True
 
     return _sign_in(enter, app=wechat_app, device=device)
 
@@ -100,32 +96,20 @@ def attach_by_sms(
     sms_code: str,
     referrer: Any = None,
     device: Device = NOWHERE,
-) -> SignIn:
+) -> PhoneSignIn:
     """
-    Sign in a person whom WeChat has confirmed and who has proved a number: see ``attach_by_phone``.
+    Sign in a person whom WeChat has confirmed and who has proved a number: see ``enter_by_number``.
 
-    Without an account, one is made with both. ``ticket`` is used up. Raise ``PhoneTaken``,
-    ``SmsCodeInvalid``, ``TicketInvalid``, ``PhoneInputInvalid``, ``UserInactive``.
+    Raise ``PhoneTaken``, ``SmsCodeInvalid``, ``TicketInvalid``, ``PhoneInputInvalid``,
+    ``UserInactive``.
     """
     number = read_number(phone)
     proof = _prove(number, sms_code, device=device, app=person.app)
-    use_up = _once(lambda: tickets.use_up(ticket))
-
-    def enter(now: datetime) -> Entry:
-        spend_code(proof)
-        identity = attach_by_phone(person, number, device=device, now=now)
-        registered = identity is None
-        if identity is None:
-            identity = create_account(person, Profile(), referrer, now=now)
-            _bind_first(identity.user, number, device=device, now=now)
-        use_up()
-        return identity.user, identity, registered
-
-    try:
-        return _sign_in(enter, app=person.app, device=device, person=person)
-    except PhoneTaken:
-        record_conflict(person, number, device=device)
-        raise
+    return enter_by_number(
+        Arrival(person=person, ticket=ticket, referrer=referrer, device=device),
+        ProvedNumber(number, PhoneNumber.Source.SMS),
+        spend=lambda: spend_code(proof),
+    )
 
 
 @sensitive_variables("password")
@@ -141,7 +125,17 @@ def login_by_password(
     """
     wechat_app, number = conf.app(app), read_number(phone)
     user = _check_password(number, password, device=device, app=wechat_app)
-    return _sign_in(lambda now: (user, None, False), app=wechat_app, device=device)
+
+    @sensitive_variables("password")
+    def enter(now: datetime) -> Entry:
+        # So that a password that is being replaced opens no session after all have been ended.
+        held = users.lock(user)
+        if held is None or not _is_right(held, user, password):
+            raise PasswordLoginFailed(reason="the password has just changed")
+        backends.check_entry(held)
+        return held, False
+
+    return _sign_in(enter, app=wechat_app, device=device)
 
 
 @sensitive_variables("password")
@@ -152,50 +146,35 @@ def attach_by_password_login(
     phone: str,
     password: str,
     device: Device = NOWHERE,
-) -> SignIn:
+) -> PhoneSignIn:
     """
-    Do what ``login_by_password`` does, and give the person's identity to the user.
+    Do what ``login_by_password`` does, and link the person's identity to the user.
 
-    ``ticket`` is used up. Raise ``TicketInvalid`` and ``PhoneTaken`` too.
+    See ``enter_by_password``. Raise ``TicketInvalid`` and ``PhoneTaken`` too.
     """
     number = read_number(phone)
     user = _check_password(number, password, device=device, app=person.app)
-    use_up = _once(lambda: tickets.use_up(ticket))
-
-    def enter(now: datetime) -> Entry:
-        identity = attach_by_password(person, number, user=user, device=device, now=now)
-        use_up()
-        return user, identity, False
-
-    try:
-        return _sign_in(enter, app=person.app, device=device, person=person)
-    except PhoneTaken:
-        record_conflict(person, number, device=device)
-        raise
+    return enter_by_password(
+        Arrival(person=person, ticket=ticket, device=device),
+        user,
+        number=number,
+        is_right=lambda held: _is_right(held, user, password),
+    )
 
 
-def _sign_in(
-    enter: Callable[[datetime], Entry],
-    *,
-    app: WechatApp,
-    device: Device,
-    person: ConfirmedPerson | None = None,
-) -> SignIn:
+def _sign_in(enter: Callable[[datetime], Entry], *, app: WechatApp, device: Device) -> SignIn:
     now = timezone.now()
 
-    def step() -> tuple[Entry, LoginSession]:
-        user, identity, registered = entry = enter(now)
-        session = open_session(
-            user, identity, app=app, device=device, now=now, registered=registered
-        )
-        return entry, session
+    def step() -> tuple[LoginSession, bool]:
+        user, registered = enter(now)
+        session = open_session(user, None, app=app, device=device, now=now, registered=registered)
+        return session, registered
 
-    (user, identity, registered), session = transactions.run(step)
-    if person is not None:
-        session_keys.keep(session.id, person.session_key)
+    with audit.refusals(device=device, app=app.alias):
+        session, registered = transactions.run(step)
     return SignIn(
-        user=user,
-        identity=identity,
+        user=session.user,
+        identity=None,
         session=session,
         tokens=tokens.issue(session),
         registered=registered,
@@ -231,10 +210,26 @@ def _check_password(number: str, password: str, *, device: Device, app: WechatAp
     return user
 
 
+@sensitive_variables("password")
+def _is_right(held: HostUser, proved: HostUser, password: str) -> bool:
+    """Tell whether the password that ``proved`` had is still that of the locked user."""
+    return held.password == proved.password or held.check_password(password)
+
+
 def _record_refusal(number: str, *, by: str, device: Device, app: WechatApp) -> None:
-    phone = PhoneNumber.objects.filter(number=number).select_related("user").first()
-    transactions.run(
-        lambda: audit.record(
+    """
+    Write down a wrong proof: once in an hour for each number, bound or not.
+
+    The same statements for both, or the time they take would tell which numbers have accounts.
+    """
+    now = timezone.now()
+    tally = Counted(scope="refused", ident=number, period=limits.HOUR)
+
+    def step() -> None:
+        phone = PhoneNumber.objects.find(number)
+        if not Tally.objects.add_one(tally.name(now), limit=1, expires_at=tally.end(now)):
+            return
+        audit.record(
             AuditEvent.Kind.SIGN_IN_REFUSED,
             user=phone.user if phone else None,
             device=device,
@@ -242,27 +237,5 @@ def _record_refusal(number: str, *, by: str, device: Device, app: WechatApp) -> 
             by=by,
             phone=mask(number),
         )
-    )
 
-
-def _bind_first(user: HostUser, number: str, *, device: Device, now: datetime) -> None:
-    # A number that somebody else binds at the same moment is refused by the constraint, and the
-    # transaction runs again: then it is theirs.
-    phone = PhoneNumber.objects.create(
-        user=user, number=number, source=PhoneNumber.Source.SMS, verified_at=now
-    )
-    audit.record(AuditEvent.Kind.PHONE_BOUND, user=user, device=device, phone=phone.masked)
-    transactions.send_after_commit(phone_bound, user=user, phone=phone, previous=None)
-
-
-def _once(act: Callable[[], None]) -> Callable[[], None]:
-    """Return a function that acts the first time only: a transaction may run twice."""
-    done = False
-
-    def once() -> None:
-        nonlocal done
-        if not done:
-            act()
-            done = True
-
-    return once
+    transactions.run(step)

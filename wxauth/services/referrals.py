@@ -11,6 +11,7 @@ from django.db import models
 from wxauth import backends, transactions
 from wxauth.conf import HostUser, conf
 from wxauth.models import InviteCode, Referral
+from wxauth.services.merge_plans import merged_into
 from wxauth.services.pages import Page, Position, newest
 
 SCENE_LENGTH = 64  # characters
@@ -69,13 +70,16 @@ def find_referrer(referrer: Any) -> HostUser | None:
     """
     Return the user whose uid or invite code this is; None unless they may come in. One query.
 
-    Links and QR scenes carry anything: what is neither is nobody. A code is looked for when it
-    cannot be a uid; where uids are texts of any kind, when it is nobody's.
+    Of somebody who has been merged into another user, that one: their posters still hang. Links
+    and QR scenes carry anything: what is neither is nobody. A code is looked for when it cannot
+    be a uid; where uids are texts of any kind, when it is nobody's.
     """
     text = _read_text(referrer, limit=REFERRER_LENGTH)
     if text is None:
         return None
     user = _find_by_uid(text) or InviteCode.objects.find_user(text)
+    if user is not None and not backends.may_enter(user):
+        user = merged_into(user.pk)
     return user if user is not None and backends.may_enter(user) else None
 
 

@@ -32,6 +32,8 @@ ENDS = gettext_noop("Sessions are ended.")
 # By label in lower case: what is not the loser's property but a key to the door, or a record.
 STAYING = {
     "wxauth.loginsession": ENDS,
+    # Moved, it would delete an account that nobody has asked to delete.
+    "wxauth.deletionrequest": HISTORY,
     "wxauth.auditevent": HISTORY,
     "wxauth.merge": HISTORY,
     "admin.logentry": HISTORY,

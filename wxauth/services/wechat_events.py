@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import IntegrityError
 from django.utils import timezone
 
 from wxauth import crypto, sealed_cache, session_keys, transactions
@@ -28,6 +29,8 @@ from wxauth.models import (
 )
 from wxauth.services import audit
 from wxauth.services.leaving import request_deletion_for_wechat
+from wxauth.services.locking import lock_people
+from wxauth.services.ways_in import has_way_in
 from wxauth.signals import consent_revoked, user_logged_out
 
 logger = logging.getLogger("wxauth.push")
@@ -107,7 +110,15 @@ def handle_event(*, app: WechatApp, message: Mapping[str, str]) -> bool:
         return False
 
     def step() -> list[Any] | None:
+        found = WechatIdentity.objects.find(app_id=app.app_id, openid=openid)
+        if found is None:
+            return None
+        # A sign-in that is under way ends before its session is looked for, and nobody takes the
+        # last way in off the account, or merges it, in the middle.
+        lock_people(found.user_id)
         identity = WechatIdentity.objects.find(app_id=app.app_id, openid=openid)
+        if identity is not None and identity.user_id != found.user_id:
+            raise IntegrityError("the identity is another user's by now: find again")
         return None if identity is None else handle(app, identity, message)
 
     sids = transactions.run(step)
@@ -158,8 +169,6 @@ def _on_cancellation(
     It is erased. An account with no other way in is deleted, without days in which to come back.
     """
     user = identity.user
-    # First, so that a sign-in that is under way ends before its session is looked for.
-    list(WechatIdentity.objects.select_for_update().filter(pk=identity.pk).values("pk"))
     now = timezone.now()
     open_sessions = LoginSession.objects.open_of(user, now=now).filter(identity=identity)
     sids = list(open_sessions.values_list("pk", flat=True))
@@ -171,17 +180,10 @@ def _on_cancellation(
     if unionid is not None and not others.filter(unionid=unionid).exists():
         WechatUnion.objects.filter(user=user, scope=app.union_scope, unionid=unionid).delete()
     audit.record(AuditEvent.Kind.WECHAT_UNBOUND, user=user, app=app.alias, by="wechat")
-    if not _has_way_in(user):
+    has_phone = PhoneNumber.objects.of(user) is not None
+    if not has_way_in(user, identities=list(others), has_phone=has_phone):
         sids += request_deletion_for_wechat(user=user)
     return sids
-
-
-def _has_way_in(user: HostUser) -> bool:
-    return (
-        WechatIdentity.objects.filter(user=user).exists()
-        or PhoneNumber.objects.filter(user=user).exists()
-        or user.has_usable_password()
-    )
 
 
 def _blank_profile(user: HostUser, names: list[str]) -> bool:

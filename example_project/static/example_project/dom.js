@@ -15,13 +15,14 @@ export function h(tag, properties = {}, ...children) {
 export const byId = (id) => document.getElementById(id);
 
 const SECRETS = new Set([
-  "access", "refresh", "token", "ticket", "code", "js_code", "phone_code", "secret", "access_token",
+  "access", "refresh", "token", "other_token", "ticket", "code", "js_code", "phone_code", "secret", "access_token",
   "appsecret", "session_key", "encryptedData", "iv", "signature", "openid", "unionid",
 ]);
 const LONG = 120; // characters of any text that are shown
 
 /** Shorten what is secret, or long: the middle is not shown. */
 export function shorten(name, value) {
+  if (name === "password") return "•".repeat(8);
   if (name === "code" && /^[a-z_]+$/.test(value)) return value; // an error's: those are for reading
   if (SECRETS.has(name) && value.length > 16) return `${value.slice(0, 6)}…${value.slice(-4)}`;
   return value.length > LONG ? `${value.slice(0, LONG)}…` : value;

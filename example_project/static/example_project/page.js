@@ -1,14 +1,18 @@
 // The page: its choices, its buttons, and what is drawn when.
 
+import * as account from "./account.js";
 import { byId, h } from "./dom.js";
+import { goHome, place } from "./parts.js";
 import { showPhone } from "./phone.js";
 import { apps, choice, keep, people, seat } from "./seats.js";
+import { READS, WANT_NUMBER } from "./sheets.js";
 import * as story from "./story.js";
 import { findSimulator } from "./talk.js";
 import { language, speak, text } from "./texts.js";
 import * as timeline from "./timeline.js";
 import { TROUBLES, trouble } from "./upstream.js";
 
+const deeds = { ...story, ...account };
 const STEPS = ["login", "register", "phone", "use", "logout"];
 let busy = false;
 
@@ -18,17 +22,59 @@ async function press(name, ...values) {
   busy = true;
   say({ text: text("working"), busy: true });
   draw();
+  const { state } = seat();
   let said;
   try {
-    said = await story[name](...values);
+    said = await deeds[name](...values);
   } catch (error) {
     console.error(error);
     said = { bad: true, text: String(error) };
   }
   busy = false;
+  if (seat().state !== state) goHome(); // signed in or out: what was open is over
+  if (said?.draft) Object.assign(place.draft, said.draft);
+  if (said?.message) place.message = said.message;
   say(said);
-  draw();
+  if (said?.open) await open(said.open);
+  else if (said?.close) close();
+  else draw();
   keep();
+}
+
+/** Open a sheet, and read what it shows. */
+async function open(sheet) {
+  Object.assign(place, { sheet, draft: {}, message: null });
+  draw();
+  byId("sheet").focus({ preventScroll: true });
+  if (READS[sheet]) await press(READS[sheet]);
+  else if (WANT_NUMBER.has(sheet)) await prefill(sheet);
+}
+
+/** Begin with the number of the phone in hand, unless somebody was faster. */
+async function prefill(sheet) {
+  const number = await account.ownNumber();
+  if (place.sheet !== sheet || place.draft.phone !== undefined) return;
+  place.draft.phone = number;
+  const input = byId("field-phone");
+  if (input) input.value = number;
+}
+
+/** Close the sheet, and go on from the button that opened it. */
+function close() {
+  const { sheet } = place;
+  Object.assign(place, { sheet: null, draft: {}, message: null });
+  draw();
+  (byId("screen").querySelector(`[data-do="open-${sheet}"]`) ?? byId("screen")).focus({ preventScroll: true });
+}
+
+/** Show another screen of the mini program. */
+function go(view) {
+  goHome();
+  place.view = view;
+  say(null);
+  draw();
+  byId("screen").scrollTop = 0;
+  (byId("screen").querySelector(view === "account" ? ".entry" : "[data-do=account]") ?? byId("screen")).focus({ preventScroll: true });
 }
 
 /** The line at the phone's lower edge: what has just happened, until the next thing does. */
@@ -39,7 +85,7 @@ function say(said) {
 }
 
 function draw() {
-  showPhone({ press, busy });
+  showPhone({ press, open, close, go, busy });
   drawSteps();
   byId("trouble").value = trouble.next;
   byId("trouble").classList.toggle("armed", trouble.next !== "none");
@@ -86,6 +132,7 @@ function drawChoices() {
 
 function choose(what) {
   Object.assign(choice, what);
+  goHome();
   say(null);
   draw();
   keep();
@@ -111,6 +158,9 @@ function tick() {
 }
 
 byId("language").addEventListener("click", () => setLanguage(language() === "zh" ? "en" : "zh"));
+byId("back").addEventListener("click", () => busy || go("home"));
+byId("scrim").addEventListener("click", () => busy || close());
+byId("sheet").addEventListener("keydown", (event) => event.key === "Escape" && !busy && close());
 byId("clear").addEventListener("click", timeline.clear);
 byId("trouble").addEventListener("change", (event) => {
   trouble.next = event.target.value;

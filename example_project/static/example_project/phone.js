@@ -1,67 +1,84 @@
-// The phone's screen: what the mini program shows its user.
+// The phone's screen: what the mini program shows its user, and the sheet and the message over it.
 
 import { byId, h } from "./dom.js";
+import { avatar, button, opener, place } from "./parts.js";
 import { choice, personName, referrers, seat } from "./seats.js";
+import { drawAccount, drawSheet } from "./sheets.js";
 import { text } from "./texts.js";
 
-const TONES = 6; // colours of avatars
 let renaming = false;
 
-/** Draw the screen. `press(name, ...arguments)` is called for each button. */
-export function showPhone({ press, busy }) {
-  const screen = byId("screen");
-  const active = screen.contains(document.activeElement) ? document.activeElement : null;
+/** Draw the phone. `press(name, ...arguments)` is called for each button, `open(sheet)`, `close()`. */
+export function showPhone({ press, open, close, go, busy }) {
   const app = text(`app.${choice.app}`, {}, choice.app);
-  byId("phone-title").textContent = app;
   const { state } = seat();
   if (state !== "in") renaming = false;
-  const draw = { out: drawOut, unknown: drawUnknown, in: drawIn }[state];
+  const tools = { app, press, open, close, go, busy, redraw: () => showPhone({ press, open, close, go, busy }) };
+  const inAccount = state === "in" && place.view === "account";
+  byId("phone-title").textContent = inAccount ? text("in.account") : app;
+  byId("back").hidden = !inAccount;
+  byId("back").setAttribute("aria-label", text("back"));
+  const draw = inAccount ? drawAccount : { out: drawOut, unknown: drawUnknown, in: drawIn }[state];
+  const screen = byId("screen");
   screen.dataset.state = state;
+  screen.dataset.view = inAccount ? "account" : "home";
   screen.setAttribute("aria-busy", String(busy));
-  screen.replaceChildren(...draw({ app, press, busy, redraw: () => showPhone({ press, busy }) }));
-  if (active) refocus(screen, active);
+  fill(screen, draw(tools));
+  const sheet = byId("sheet");
+  sheet.hidden = !place.sheet;
+  byId("scrim").hidden = !place.sheet;
+  screen.inert = byId("back").inert = Boolean(place.sheet);
+  fill(sheet, place.sheet ? drawSheet(tools) : []);
+  const message = byId("message");
+  message.hidden = !place.message;
+  message.replaceChildren(...(place.message ? drawMessage(place.message, tools) : []));
 }
 
-/** Whoever works with the keyboard goes on from the same button, or from the screen's first. */
-function refocus(screen, active) {
-  const same = active.dataset.do && screen.querySelector(`[data-do="${active.dataset.do}"]`);
-  (same || screen.querySelector(".main") || screen).focus({ preventScroll: true });
+/** Draw anew. Whoever works with the keyboard goes on from the same button, or from the first. */
+function fill(element, children) {
+  const active = element.contains(document.activeElement) ? document.activeElement : null;
+  const scrolled = element.querySelector(".sheet-body")?.scrollTop ?? 0;
+  element.replaceChildren(...children);
+  const body = element.querySelector(".sheet-body");
+  if (body) body.scrollTop = scrolled;
+  if (!active) return;
+  const same = active.dataset.do && element.querySelector(`[data-do="${active.dataset.do}"]`);
+  (same || element.querySelector(".main") || element).focus({ preventScroll: true });
 }
 
-/** A button. While a request runs it stays where it is, and does nothing. */
-function button(name, label, { press, busy }, properties = {}) {
-  return h(
-    "button",
-    {
-      type: "button",
-      "data-do": name,
-      "aria-disabled": busy ? "true" : null,
-      onclick: () => busy || press(name),
-      ...properties,
-    },
-    label,
-  );
+/** A text message has come: it lies over the screen until it is filled in. */
+function drawMessage(message, { redraw }) {
+  const use = () => {
+    Object.assign(place.draft, { sms_code: message.sms_code });
+    place.message = null;
+    redraw();
+    byId("field-sms_code")?.focus();
+  };
+  return [
+    h("p", {}, h("b", {}, text("message.from")), h("small", {}, text("message.now"))),
+    h("p", {}, text("message.text", message)),
+    h("button", { type: "button", "data-do": "fill", onclick: use }, text("message.fill")),
+  ];
 }
 
-function avatar(name, size = "") {
-  const tone = [...name].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % TONES;
-  return h("span", { class: `avatar tone-${tone} ${size}`, "aria-hidden": "true" }, [...name][0]?.toUpperCase() ?? "?");
-}
-
-function drawOut({ app, press, busy }) {
-  const tools = { press, busy };
+function drawOut(tools) {
+  const { app } = tools;
   return [
     h("div", { class: "hero" }, h("span", { class: `logo logo-${choice.app}`, "aria-hidden": "true" }, [...app][0]),
       h("h3", {}, text("out.title", { app })), h("p", {}, text("out.text"))),
     h("div", { class: "stack" },
       button("login", text("out.login"), tools, { class: "main" }),
+      button("phoneLogin", text("out.phone"), tools, { class: "plain" }),
       button("authorize", text("out.authorize"), tools, { class: "plain", "aria-describedby": "silent" }),
-      h("p", { class: "hint", id: "silent" }, text("out.authorize.hint"))),
+      h("p", { class: "hint", id: "silent" }, text("out.authorize.hint")),
+      h("div", { class: "pair", role: "group", "aria-label": text("out.other") },
+        opener("sms", text("out.sms"), tools, { class: "bare" }),
+        opener("password", text("out.password"), tools, { class: "bare" }))),
   ];
 }
 
-function drawUnknown({ app, press, busy }) {
-  const tools = { press, busy };
+function drawUnknown(tools) {
+  const { app, press, busy } = tools;
   const known = referrers();
   const input = h("input", {
     id: "referrer", "data-do": "referrer", list: "referrers", autocomplete: "off", maxlength: "64",
@@ -77,7 +94,8 @@ function drawUnknown({ app, press, busy }) {
     h("div", { class: "stack" },
       button("registerComplex", text("unknown.complex"), tools, { class: "main", ...register("registerComplex") }),
       button("registerSimple", text("unknown.simple"), tools, { class: "plain", ...register("registerSimple") }),
-      button("notNow", text("unknown.back"), tools, { class: "bare" })),
+      h("div", { class: "pair" }, opener("sms", text("unknown.attach"), tools, { class: "bare" }),
+        button("notNow", text("unknown.back"), tools, { class: "bare" }))),
   ];
 }
 
@@ -86,8 +104,11 @@ function drawIn(tools) {
   const bound = Boolean(me.phone);
   return [
     drawCard(me, uid, tools),
-    conflict ? h("p", { class: "callout" }, text("in.conflict")) : null,
+    conflict ? h("div", { class: "callout" }, h("p", {}, text(conflict === "phone" ? "merge.callout" : "in.conflict")),
+      opener("merge", text("entry.merge"), tools, { class: "plain" })) : null,
     drawFacts(me),
+    h("button", { type: "button", class: "entry alone", "data-do": "account", onclick: () => tools.busy || tools.go("account") },
+      h("span", {}, text("in.account"))),
     h("div", { class: "stack" },
       bound ? null : button("bindPhone", text("in.bind"), tools, { class: "main" }),
       button("orders", text("in.orders"), tools, { class: bound ? "main" : "plain" })),

@@ -23,11 +23,12 @@ const uids = kept.uids ?? {}; // by person: each has one account, whichever mini
 /** The name the simulator knows this person by. */
 export const personName = () => (choice.person === "own" ? choice.own.trim() || "guest" : choice.person);
 
-export const appId = () => apps.find(({ alias }) => alias === choice.app)?.app_id ?? "";
+export const appId = (wanted = choice.app) => apps.find(({ alias }) => alias === wanted)?.app_id ?? "";
 
 /**
  * The chosen person's seat in the chosen mini program. `state` is "out", "unknown" (with `ticket`)
- * or "in" (with `access`, `refresh`, `uid`, `me`, `orders`, `conflict`); `done` has the steps done.
+ * or "in" (with `access`, `refresh`, `uid`, `me`, `orders`, `conflict`, `stale` when the server wants a
+ * newer sign-in, and in `seen` what has been looked at); `done` has the steps done.
  */
 export function seat() {
   const key = `${personName()}|${choice.app}`;
@@ -37,8 +38,9 @@ export function seat() {
 
 /** Sign the person in. */
 export function takeSeat(answer) {
-  const { access, refresh, uid, union_conflict: conflict = false } = answer;
-  Object.assign(seat(), { state: "in", access, refresh, uid, conflict, ticket: null, orders: null });
+  const { access, refresh, uid } = answer;
+  const conflict = answer.union_conflict ? "union" : answer.phone_conflict ? "phone" : null;
+  Object.assign(seat(), { state: "in", access, refresh, uid, conflict, ticket: null, orders: null, seen: {} });
   uids[personName()] = uid;
 }
 

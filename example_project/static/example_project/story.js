@@ -6,11 +6,11 @@ import { begin } from "./timeline.js";
 import { text } from "./texts.js";
 import { calm, strike, watch } from "./upstream.js";
 
-const LOGIN_PATH = "/sns/jscode2session";
-const PHONE_PATH = "/wxa/business/getuserphonenumber";
+export const LOGIN_PATH = "/sns/jscode2session";
+export const PHONE_PATH = "/wxa/business/getuserphonenumber";
 
 /** Do one thing with a fresh group to show it in. `asks` is the path of WeChat's that it needs. */
-async function act(title, asks, steps) {
+export async function act(title, asks, steps) {
   const show = begin({ title, person: personName(), app: choice.app });
   const look = await watch();
   if (asks) await strike(asks);
@@ -21,6 +21,7 @@ async function act(title, asks, steps) {
       const answer = show(await askSite(method, path, options));
       for (const call of await look()) show(call);
       if (answer.status === 401) leaveSeat();
+      seat().stale = answer.data?.code === "fresh_sign_in_required"; // the phone shows the way on
       return answer;
     },
   });
@@ -28,8 +29,8 @@ async function act(title, asks, steps) {
   return said;
 }
 
-const failed = ({ data, status }) => ({ bad: true, text: data?.detail ?? data?.error ?? `HTTP ${status}` });
-const good = (key, places) => ({ text: text(key, places) });
+export const failed = ({ data, status }) => ({ bad: true, text: data?.detail ?? data?.error ?? `HTTP ${status}` });
+export const good = (key, places) => ({ text: text(key, places) });
 
 /** wx.login, and what the server makes of its code. */
 const enter = (title, path) => () =>
@@ -37,11 +38,27 @@ const enter = (title, path) => () =>
     const login = await wechat("login");
     if (!login.ok) return failed(login);
     const answer = await site("POST", path, { body: { code: login.data.code, app: choice.app } });
-    if (answer.status === 404 && answer.data?.ticket) {
-      Object.assign(seat(), { state: "unknown", ticket: answer.data.ticket });
-      seat().done.login = true;
-      return good("said.unknown");
-    }
+    if (answer.status === 404 && answer.data?.ticket) return meet(answer, good("said.unknown"));
+    return settle(answer, site);
+  });
+
+/** WeChat has said who it is; with the ticket they may register, or attach to an account. */
+function meet({ data }, said) {
+  Object.assign(seat(), { state: "unknown", ticket: data.ticket });
+  seat().done.login = true;
+  return said;
+}
+
+/** The same with the phone number, in one tap: wx.login, the phone button, one request. */
+export const phoneLogin = () =>
+  act("out.phone", LOGIN_PATH, async ({ wechat, site }) => {
+    const login = await wechat("login");
+    if (!login.ok) return failed(login);
+    const button = await wechat("phone");
+    if (!button.ok) return failed(button);
+    const body = { code: login.data.code, phone_code: button.data.code, app: choice.app };
+    const answer = await site("POST", "/api/phone_login", { body });
+    if (answer.status === 409 && answer.data?.ticket) return meet(answer, failed(answer));
     return settle(answer, site);
   });
 
@@ -49,16 +66,18 @@ export const login = enter("out.login", "/api/login");
 export const authorize = enter("out.authorize", "/api/authorize");
 
 /** Take the seat that a sign-in gives, and look at the profile as an app would. */
-async function settle(answer, site) {
+export async function settle(answer, site) {
   if (!answer.ok) return failed(answer);
   takeSeat(answer.data);
   seat().done.login = true;
   seat().done.register = true;
   await loadMe(site);
+  if (answer.data.deletion_cancelled) return good("said.kept");
+  if (answer.data.linked) return good("said.found");
   return good(answer.data.registered ? "said.registered" : "said.in");
 }
 
-async function loadMe(site) {
+export async function loadMe(site) {
   const answer = await site("GET", "/api/me", { token: seat().access });
   if (answer.ok) seat().me = answer.data;
   if (answer.ok && answer.data.phone) seat().done.phone = true;
@@ -102,14 +121,19 @@ export const bindPhone = () =>
     if (!button.ok) return failed(button);
     const body = { phone_code: button.data.code };
     const answer = await site("POST", "/api/bind_phone", { body, token: seat().access });
-    if (!answer.ok) return failed(answer);
-    seat().done.phone = true;
-    await loadMe(site);
-    return good("said.bound");
+    return settlePhone(answer, site);
   });
 
+/** See the number that is bound now; or that it is bound to somebody else, perhaps oneself. */
+export async function settlePhone(answer, site) {
+  if (answer.data?.code === "phone_taken") seat().conflict = "phone";
+  if (!answer.ok) return failed(answer);
+  await loadMe(site);
+  return good("said.bound");
+}
+
 /** A button that is one request with the token, and something to do with its answer. */
-const simple = (title, method, path, { body, then }) => (...args) =>
+export const simple = (title, method, path, { body, then }) => (...args) =>
   act(title, null, async ({ site }) => {
     const { access: token } = seat();
     const answer = await site(method, path, { token, body: body?.(...args) });

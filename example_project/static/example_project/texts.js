@@ -1,6 +1,9 @@
 // Every text of the page, in English and in Simplified Chinese, and the switch between them.
 
+import { ACCOUNT } from "./account_texts.js";
+
 const TEXTS = {
+  ...ACCOUNT,
   skip: ["Skip to the phone", "跳到手机"],
   tagline: ["Sign in with WeChat, without a phone at hand", "微信登录，手边没有手机也能开发"],
   readme: ["README", "说明文档"],
@@ -138,3 +141,7 @@ export function text(key, places = {}, fallback = key) {
   const found = TEXTS[key]?.[column] ?? fallback;
   return found.replace(/\{(\w+)\}/g, (_, name) => places[name] ?? "");
 }
+
+/** Return a moment that the server names, as people here write it. */
+export const date = (moment) =>
+  new Intl.DateTimeFormat(column ? "zh-CN" : "en-GB", { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));

@@ -1,4 +1,4 @@
-"""``manage.py wxauth_purge``: delete sessions that ended long ago. For cron."""
+"""``manage.py wxauth_purge``: delete sessions that ended long ago, and codes. For cron."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from wxauth.management.progress import Progress
+from wxauth.services.limits import forget_expired
 from wxauth.services.purging import count_expired, purge_sessions
 
 DAYS = 30
@@ -17,11 +18,14 @@ BATCH = 2000  # rows; a transaction each
 class Command(BaseCommand):
     """Delete in short transactions. It can be killed and run again, and twice at once."""
 
-    help = "Delete login sessions that expired long ago; run it from cron."
+    help = (
+        "Delete login sessions that expired long ago, and the SMS codes and counters whose time "
+        "is over; run it from cron."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--days", type=int, default=DAYS, help=f"how long they are kept after that ({DAYS})"
+            "--days", type=int, default=DAYS, help=f"how long sessions are kept ({DAYS})"
         )
         parser.add_argument(
             "--batch", type=int, default=BATCH, help=f"rows per transaction ({BATCH})"
@@ -38,5 +42,7 @@ class Command(BaseCommand):
             for count in purge_sessions(before=before, batch=batch):
                 deleted += count
                 progress.add(count)
+        forgotten = forget_expired(now=timezone.now(), batch=batch)
         if options["verbosity"] > 0:
             self.stdout.write(f"Deleted {deleted} sessions that expired before {before:%Y-%m-%d}.")
+            self.stdout.write(f"Deleted {forgotten} SMS codes and counters that expired.")

@@ -415,18 +415,18 @@ def test_message_costs_one_statement_for_the_code_and_one_per_limit(
     assert costs.wechat == []
 
 
-def test_sign_in_by_code_is_five_statements_and_the_user(line: Line, counted: Counter) -> None:
+def test_sign_in_by_code_is_five_statements(line: Line, counted: Counter) -> None:
     code = line.code()
     with counted() as costs:
         assert line.login(code).status_code == 200
-    # Count the attempt, read the code; lock the number, spend the code, its user, the session.
-    assert costs.verbs == ["UPDATE", "SELECT", "SELECT", "UPDATE", "SELECT", "INSERT"]
+    # Count the attempt, read the code; spend it, lock number and user, the session.
+    assert costs.verbs == ["UPDATE", "SELECT", "UPDATE", "SELECT", "INSERT"]
 
 
-def test_sign_in_by_password_is_two_counts_one_look_and_a_session(
+def test_sign_in_by_password_is_two_counts_one_look_one_lock_and_a_session(
     line: Line, counted: Counter
 ) -> None:
     line.login_password()  # from now on the tallies of this hour are there
     with counted() as costs:
         assert line.login_password().status_code == 200
-    assert costs.verbs == ["UPDATE", "UPDATE", "SELECT", "INSERT"]
+    assert costs.verbs == ["UPDATE", "UPDATE", "SELECT", "SELECT", "INSERT"]

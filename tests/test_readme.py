@@ -225,10 +225,12 @@ def test_checks_table_is_the_checks() -> None:
 def test_crontab_has_each_command_that_nobody_types() -> None:
     folder = ROOT / "wxauth" / "management" / "commands"
     commands = {path.stem for path in folder.glob("wxauth_*.py")}
-    scheduled = set(re.findall(r"manage\.py (\w+)", block("docs/deployment.md", "cron")))
-    assert scheduled == commands - TYPED
-    explained = {plain(row["command"]).split()[0] for row in table("docs/deployment.md", "command")}
-    assert explained == scheduled
+    crontab = block("docs/deployment.md", "cron").splitlines()
+    explained = [plain(row["command"]) for row in table("docs/deployment.md", "command")]
+    assert {command.split()[0] for command in explained} == commands - TYPED
+    assert len(crontab) == len(explained)
+    for line, command in zip(crontab, explained, strict=True):
+        assert f"manage.py {command}" in line
 
 
 @pytest.mark.static

@@ -12,7 +12,9 @@ import wxauth
 PACKAGE = Path(wxauth.__file__).parent
 CATALOGUE = PACKAGE / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
 MARKS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
-TEMPLATE_MARK = re.compile(r"{%\s*(?:trans|translate)\s+\"([^\"]+)\"")
+TEMPLATE_MARK = re.compile(r"{%\s*(?:trans|translate)\s+([\"'])(.+?)\1")
+TEMPLATE_BLOCK = re.compile(r"{%\s*blocktrans(?:late)?\b[^%]*%}(.+?){%\s*endblocktrans", re.DOTALL)
+TEMPLATE_FIELD = re.compile(r"{{\s*(\w+)\s*}}")
 FIELD = re.compile(r"%(?:\(\w+\))?[sd]|{\w*}")
 
 pytestmark = pytest.mark.static
@@ -54,8 +56,11 @@ def marked_sentences() -> dict[str, str]:
                 if name in MARKS and isinstance(first, ast.Constant):
                     found[first.value] = str(path.relative_to(PACKAGE))
     for path in PACKAGE.rglob("*.html"):
-        for sentence in TEMPLATE_MARK.findall(path.read_text("utf-8")):
-            found[sentence] = str(path.relative_to(PACKAGE))
+        template = path.read_text("utf-8")
+        sentences = [sentence for _quote, sentence in TEMPLATE_MARK.findall(template)]
+        for block in TEMPLATE_BLOCK.findall(template):
+            sentences.append(TEMPLATE_FIELD.sub(r"%(\1)s", block))
+        found |= dict.fromkeys(sentences, str(path.relative_to(PACKAGE)))
     return found
 
 

@@ -28,7 +28,8 @@ phone_unbound = Signal()
 # user (who signed in), holder (user to whom the number belongs), number (E.164 text)
 phone_conflict = Signal()
 
-# user, identity (WechatIdentity), by ("wechat": the user's wish; "phone": found by the number)
+# user, identity (WechatIdentity), by ("wechat": the user's wish; "phone": found by the number;
+# "password": by number and password)
 wechat_bound = Signal()
 
 # user, identity (WechatIdentity, which is gone)

@@ -129,8 +129,8 @@ class TestBind:
         rows = row_counts()
         response = bind(member, make_phone("carol", other_app))
         check_refusal(response, 409, "identity_taken")
-        assert row_counts() == rows
         event = AuditEvent.objects.get()
+        assert row_counts() == {**rows, "wxauth_auditevent": 1}
         assert (event.kind, event.user_key) == (Kind.UNION_CONFLICT, str(member.uid))
         assert event.facts["holder"] == str(holder.uid)
 
@@ -279,10 +279,10 @@ class TestLastWayIn:
         response = member.sign_in("phone_login", phone_code=button["code"], code=member.code())
         assert (response.status_code, response.json()["uid"]) == (200, member.uid)
 
-    def test_phone_of_somebody_whose_unionid_is_another_users_does_not_count(
-        self, make_phone: Any, other_app: WechatApp
+    def test_phone_of_somebody_whose_unionid_is_another_users_counts_for_messages_only(
+        self, make_phone: Any, other_app: WechatApp, settings: Any
     ) -> None:
-        """Shown together with that WeChat account, it would lead to the other user."""
+        """By the phone button, it would lead to the other user."""
         here, there = make_phone("dave"), make_phone("dave", other_app)
         person = here.simulator.user("dave")
         person.unionid_hidden = True
@@ -292,7 +292,10 @@ class TestLastWayIn:
         person.unionid_hidden = False
         here.sign_in()
         assert there.sign_in().json()["union_conflict"] is True
+        settings.WXAUTH_SMS_BACKEND = None
         check_refusal(unbind(there), 409, "last_sign_in_method")
+        settings.WXAUTH_SMS_BACKEND = "wxauth.sms.memory.MemorySender"
+        assert unbind(there).status_code == 200
 
     def test_password_of_a_made_up_name_does_not_count(self, member: Phone) -> None:
         user = get_user_model().objects.get()
@@ -322,13 +325,33 @@ class TestLastWayIn:
         gone = WechatIdentity.objects.get(app_id=elsewhere.app.app_id)
         assert unbind(member, identity=gone.pk).status_code == 200
 
-    def test_phone_where_there_is_no_mini_program_does_not_count(
+    def test_phone_counts_where_somebody_can_show_it(self, make_user: Any, settings: Any) -> None:
+        user = make_user()
+        user.set_unusable_password()
+        settings.WXAUTH_SMS_BACKEND = None
+        check_way_in(user, identities=[], has_phone=True)
+        site = {"site": settings.WXAUTH_APPS["site"]}
+        settings.WXAUTH_APPS = site
+        with pytest.raises(LastSignInMethod):
+            check_way_in(user, identities=[], has_phone=True)
+        settings.WXAUTH_SMS_BACKEND = "wxauth.sms.memory.MemorySender"
+        check_way_in(user, identities=[], has_phone=True)
+        settings.WXAUTH_APPS = {}
+        with pytest.raises(LastSignInMethod):
+            check_way_in(user, identities=[], has_phone=True)
+
+    def test_password_with_a_phone_counts_where_our_backend_checks_it(
         self, make_user: Any, settings: Any
     ) -> None:
         user = make_user()
-        user.set_unusable_password()
-        check_way_in(user, identities=[], has_phone=True)
+        user.username = "wx_0123456789"
+        user.set_password("correct horse")
+        settings.WXAUTH_SMS_BACKEND = None
         settings.WXAUTH_APPS = {"site": settings.WXAUTH_APPS["site"]}
+        check_way_in(user, identities=[], has_phone=True)
+        with pytest.raises(LastSignInMethod):
+            check_way_in(user, identities=[], has_phone=False)
+        settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
         with pytest.raises(LastSignInMethod):
             check_way_in(user, identities=[], has_phone=True)
 
@@ -355,7 +378,7 @@ class TestUnbindPhone:
         assert [each["phone"].number for each in heard["phone_unbound"]] == [number]
         event = AuditEvent.objects.get(kind=Kind.PHONE_UNBOUND)
         assert number not in str(event.facts)
-        assert event.facts["number"].endswith(number[-4:])
+        assert event.facts["phone"].endswith(number[-4:])
         other = make_phone("carol")
         other.sign_in()
         other.simulator.user("carol").phone_number = member.simulator.user("bob").phone_number

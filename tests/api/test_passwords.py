@@ -9,6 +9,8 @@ import time_machine
 from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.cache import caches
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.api.answers import check_refusal, row_counts
 from tests.api.sms import NUMBER, OTHER_PASSWORD, PASSWORD, TYPED, Line, wrong
@@ -17,8 +19,8 @@ from wxauth import services
 from wxauth.backends import WechatBackend
 from wxauth.models import (
     AuditEvent,
+    DeletionRequest,
     LoginSession,
-    PasswordDate,
     PhoneNumber,
     SmsCode,
     WechatIdentity,
@@ -52,6 +54,17 @@ class NobodyMayEnter(WechatBackend):
 
     def user_can_authenticate(self, user: Any) -> bool:
         return False
+
+
+class SlowBackend(WechatBackend):
+    """Somebody replaces the password after it was found right, before the session is opened."""
+
+    def authenticate(self, request: Any, **credentials: Any) -> Any:
+        found = super().authenticate(request, **credentials)
+        user = User.objects.get()
+        user.set_password(OTHER_PASSWORD)
+        user.save()
+        return found
 
 
 @pytest.fixture
@@ -100,11 +113,10 @@ def test_password_that_was_set_signs_in(line: Line, outbox: Any) -> None:
     assert str(session.user_id) == str(answer.json()["uid"])
 
 
-def test_password_is_hashed_by_django_and_dated(owner: Line) -> None:
+def test_password_is_hashed_by_django_and_written_down(owner: Line) -> None:
     user = User.objects.get()
     assert user.check_password(PASSWORD)
     assert PASSWORD not in user.password
-    assert PasswordDate.objects.get().user == user
     (event,) = AuditEvent.objects.filter(kind=AuditEvent.Kind.PASSWORD_CHANGED)
     assert (event.user, event.actor, event.facts) == (user, user, {"by": "self"})
 
@@ -230,9 +242,7 @@ def refused(line: Line, password: str = OTHER_PASSWORD) -> tuple[Any, int, int]:
     return body, CountingHasher.runs, AuditEvent.objects.count() - rows
 
 
-def test_every_refusal_looks_and_takes_the_same(
-    owner: Line, stranger: Line, django_assert_num_queries: Any, settings: Any
-) -> None:
+def test_every_refusal_looks_and_takes_the_same(owner: Line, stranger: Line, settings: Any) -> None:
     """Incident 22: accounts were found by the answer, or by its time."""
     attempts = [refused(owner), refused(stranger)]
     User.objects.update(is_active=False)
@@ -245,12 +255,20 @@ def test_every_refusal_looks_and_takes_the_same(
     user.save()
     attempts += [refused(owner)]
     assert {repr(attempt[0]) for attempt in attempts} == {repr(attempts[0][0])}
-    assert [attempt[1:] for attempt in attempts] == [(1, 1)] * 6
+    assert [attempt[1] for attempt in attempts] == [1] * 6
+    # Once in an hour for each number, bound or not.
+    assert [attempt[2] for attempt in attempts] == [1, 1, 0, 0, 0, 0]
+    with CaptureQueriesContext(connection) as known:
+        refused(owner)
+    with CaptureQueriesContext(connection) as unknown:
+        refused(stranger)
+    assert len(known) == len(unknown)
 
 
 def test_refusal_is_written_down_without_password_or_number(owner: Line, stranger: Line) -> None:
-    owner.login_password(OTHER_PASSWORD)
-    stranger.login_password()
+    for _ in range(2):
+        owner.login_password(OTHER_PASSWORD)
+        stranger.login_password()
     events = AuditEvent.objects.filter(kind=AuditEvent.Kind.SIGN_IN_REFUSED).order_by("pk")
     assert [event.user for event in events] == [User.objects.get(), None]
     assert [event.facts for event in events] == [
@@ -371,7 +389,34 @@ def test_identity_is_attached_by_the_password(owner: Line, make_phone: Any) -> N
     assert owner.login_password().status_code == 200, "the password was the proof, and stays"
     check_refusal(owner.login_password(ticket=ticket), 400, "ticket_invalid")
     event = AuditEvent.objects.get(kind=AuditEvent.Kind.WECHAT_BOUND)
-    assert event.facts == {"by": "password"}
+    assert event.facts == {"by": "password", "identity": identity.pk}
+
+
+def test_sessions_and_password_stay_when_the_password_was_the_proof(
+    owner: Line, outbox: Any, make_phone: Any
+) -> None:
+    answer = Line(outbox).login_password(ticket=make_phone("alice").ticket())
+    assert answer.json()["linked"] is True
+    assert is_signed_in(owner)
+    kinds = AuditEvent.objects.filter(kind=AuditEvent.Kind.PASSWORD_CHANGED)
+    assert kinds.count() == 1, "set by the owner"
+
+
+@pytest.mark.parametrize("with_ticket", [False, True])
+def test_password_that_is_replaced_during_the_sign_in_opens_nothing(
+    owner: Line, settings: Any, make_phone: Any, with_ticket: bool
+) -> None:
+    fields = {"ticket": make_phone("alice").ticket()} if with_ticket else {}
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.SlowBackend"]
+    rows = row_counts()
+    check_refusal(owner.login_password(**fields), 400, "password_login_failed")
+    assert row_counts() == rows
+
+
+def test_sign_in_by_password_calls_the_deletion_off(owner: Line) -> None:
+    assert owner.post("delete_account", confirm=True).status_code < 300
+    assert owner.login_password().json()["deletion_cancelled"] is True
+    assert not DeletionRequest.objects.exists()
 
 
 def test_user_with_another_identity_is_a_conflict(owner: Line, make_phone: Any) -> None:
@@ -380,7 +425,7 @@ def test_user_with_another_identity_is_a_conflict(owner: Line, make_phone: Any) 
     ticket = carol.ticket()
     before = row_counts()
     check_refusal(owner.login_password(ticket=ticket), 409, "phone_taken")
-    assert row_counts() == before
+    assert row_counts() == {**before, "wxauth_auditevent": before["wxauth_auditevent"] + 1}
     assert AuditEvent.objects.filter(kind=AuditEvent.Kind.PHONE_CONFLICT).count() == 1
     assert carol.sign_in("register_simple", ticket=ticket).status_code == 201
 
@@ -389,7 +434,8 @@ def test_person_who_is_another_user_is_a_conflict(owner: Line, make_phone: Any) 
     alice = make_phone("alice")
     ticket = alice.ticket()
     uid = alice.sign_in("authorize").json()["uid"]
-    check_refusal(owner.login_password(ticket=ticket), 409, "phone_taken")
+    body = check_refusal(owner.login_password(ticket=ticket), 409, "phone_taken")
+    assert body["choices"] == ["use_another_number", "sign_in_to_other_account"]
     assert WechatIdentity.objects.get().user_id == User.objects.get(pk=uid).pk
 
 

@@ -295,10 +295,13 @@ class TestNumberOfSomebodyElseInThisApp:
             "sign_in_to_other_account",
             "register_without_number",
         ]
-        assert row_counts() == rows
         event = AuditEvent.objects.get()
-        assert event.kind == Kind.PHONE_CONFLICT
-        assert event.facts["holder"] == str(takes_her_number.uid)
+        assert row_counts() == {**rows, "wxauth_auditevent": 1}
+        assert (event.kind, event.user_key) == (Kind.PHONE_CONFLICT, str(takes_her_number.uid))
+        assert NUMBER not in str(event.facts)
+        again = {"ticket": ticket} if ticket else {}
+        check_refusal(phone_login(phone, way, **again), 409, "phone_taken")
+        assert AuditEvent.objects.count() == 1, "once in an hour"
         # The ticket is good for each of the choices.
         assert body["ticket"] == ticket or by == "code"
         assert phone.sign_in("register_simple", ticket=body["ticket"]).status_code == 201
@@ -323,7 +326,8 @@ class TestInactive:
         check_refusal(phone_login(member), 403, "user_inactive")
         assert paid(member) == 0
         assert row_counts() == rows
-        event = AuditEvent.objects.get()
+        check_refusal(phone_login(member), 403, "user_inactive")
+        event = AuditEvent.objects.get()  # once in an hour
         assert (event.kind, event.user_key) == (Kind.SIGN_IN_REFUSED, str(member.uid))
 
     @each_way

@@ -20,8 +20,8 @@ from wxauth import services
 from wxauth.exceptions import SmsCodeInvalid, SmsRefused, SmsUnavailable
 from wxauth.models import (
     AuditEvent,
+    DeletionRequest,
     LoginSession,
-    PasswordDate,
     PhoneNumber,
     Referral,
     SmsCode,
@@ -571,7 +571,9 @@ def test_identity_is_attached_to_the_user_of_the_number(line: Line, wechat: Phon
     assert wechat.sign_in("login").json()["uid"] == uid
     assert User.objects.count() == 1
     event = AuditEvent.objects.get(kind=AuditEvent.Kind.WECHAT_BOUND)
-    assert (event.user_key, event.facts) == (str(uid), {"by": "phone"})
+    assert (event.user_key, event.facts["by"]) == (str(uid), "phone")
+    assert event.facts["phone"] == "+86174****0009"
+    assert answer.json()["linked"] is True
 
 
 def test_identity_of_a_second_app_is_attached_too(
@@ -591,8 +593,13 @@ def test_number_of_a_user_with_another_identity_is_a_conflict(line: Line, make_p
     ticket = other.ticket()
     before = row_counts()
     body = check_refusal(line.login(ticket=ticket), 409, "phone_taken")
-    assert body["choices"] == ["use_another_number", "sign_in_to_other_account"]
-    assert row_counts() == before
+    assert body["choices"] == [
+        "use_another_number",
+        "sign_in_to_other_account",
+        "register_without_number",
+    ]
+    assert body["ticket"] == ticket
+    assert row_counts() == {**before, "wxauth_auditevent": before["wxauth_auditevent"] + 1}
     assert AuditEvent.objects.filter(kind=AuditEvent.Kind.PHONE_CONFLICT).count() == 1
     # Neither ticket nor code is lost: the person can choose.
     assert line.login(line.outbox[-1].sms_code).status_code == 200
@@ -608,14 +615,26 @@ def test_known_identity_signs_in_whoever_has_the_number(
     SmsCode.objects.all().delete()
     answer = line.login(ticket=ticket)
     assert answer.json()["uid"] == uid
+    assert answer.json()["phone_conflict"] is True
     assert PhoneNumber.objects.get().user_id != uid
+    event = AuditEvent.objects.get(kind=AuditEvent.Kind.PHONE_CONFLICT)
+    assert (event.user_key, event.facts["phone"]) == (str(uid), "+86174****0009")
+
+
+def test_known_identity_without_a_number_gets_it(line: Line, wechat: Phone) -> None:
+    ticket = wechat.ticket()
+    uid = wechat.sign_in("authorize").json()["uid"]
+    answer = line.login(ticket=ticket)
+    assert (answer.status_code, answer.json()["uid"]) == (200, uid)
+    phone = PhoneNumber.objects.get()
+    assert (str(phone.user_id), phone.number, phone.source) == (str(uid), NUMBER, "sms")
 
 
 def test_unionid_that_is_known_is_who_it_is(line: Line, make_phone: Any, other_app: Any) -> None:
     ticket = make_phone("alice", other_app).ticket()
     uid = make_phone("alice").sign_in("authorize").json()["uid"]
     assert line.login(ticket=ticket).json()["uid"] == uid
-    assert not PhoneNumber.objects.exists()
+    assert str(PhoneNumber.objects.get().user_id) == str(uid)
 
 
 def test_ticket_is_good_once_and_survives_a_wrong_code(line: Line, wechat: Phone) -> None:
@@ -647,25 +666,57 @@ def test_attached_account_is_cleared_of_whoever_prepared_it(line: Line, wechat: 
         assert intruder.client.get("/api/me").status_code == 401
     check_refusal(stranger.login_password(), 400, "password_login_failed")
     events = AuditEvent.objects.filter(kind=AuditEvent.Kind.PASSWORD_CHANGED)
-    assert [event.facts for event in events] == [{"by": "wiped"}]
+    assert [event.facts for event in events] == [{"by": "phone", "usable": False}]
 
 
-def test_password_that_was_set_after_the_proof_stays(line: Line, wechat: Phone) -> None:
+def test_password_that_was_set_by_who_had_the_number_goes_too(line: Line, wechat: Phone) -> None:
+    """When it was set does not tell by whom: the last owner of the number had proved it too."""
     line.register()
     assert line.set_password().status_code == 204
     SmsCode.objects.all().delete()
-    assert Line(line.outbox).login(ticket=wechat.ticket()).status_code == 200
-    assert line.login_password().status_code == 200
-
-
-def test_password_that_was_set_before_the_proof_goes(line: Line, wechat: Phone) -> None:
-    line.register()
-    line.set_password()
-    set_at = PasswordDate.objects.get().set_at
-    PhoneNumber.objects.update(verified_at=set_at + timedelta(microseconds=1))
-    SmsCode.objects.all().delete()
-    assert Line(line.outbox).login(ticket=wechat.ticket()).status_code == 200
+    owner = Line(line.outbox)
+    assert owner.login(ticket=wechat.ticket()).status_code == 200
     check_refusal(line.login_password(), 400, "password_login_failed")
+    assert owner.set_password().status_code == 204
+    assert owner.login_password().status_code == 200
+
+
+def test_host_is_told_of_what_was_linked_and_ended(
+    line: Line, wechat: Phone, received: Any
+) -> None:
+    line.register()
+    SmsCode.objects.all().delete()
+    names = ("wechat_bound", "phone_bound", "user_logged_out", "user_registered")
+    with received(*names) as heard:
+        assert line.login(ticket=wechat.ticket()).status_code == 200
+    assert [len(heard[name]) for name in names] == [1, 1, 1, 0]
+    assert heard["wechat_bound"][0]["by"] == "phone"
+
+
+def test_sign_in_by_sms_calls_the_deletion_off(line: Line) -> None:
+    line.register()
+    assert line.post("delete_account", confirm=True).status_code < 300
+    SmsCode.objects.all().delete()
+    answer = line.login()
+    assert answer.json()["deletion_cancelled"] is True
+    assert not DeletionRequest.objects.exists()
+
+
+def test_inactive_user_is_written_down_once_in_an_hour(line: Line) -> None:
+    line.register()
+    User.objects.update(is_active=False)
+    for _ in range(2):
+        SmsCode.objects.all().delete()
+        check_refusal(line.login(), 403, "user_inactive")
+    event = AuditEvent.objects.get(kind=AuditEvent.Kind.SIGN_IN_REFUSED)
+    assert (event.user, event.facts) == (User.objects.get(), {"reason": "user_inactive"})
+
+
+def test_wrong_codes_are_written_down_once_in_an_hour(line: Line) -> None:
+    code = line.code()
+    for _ in range(3):
+        check_refusal(line.login(wrong(code)), 400, "sms_code_invalid")
+    assert AuditEvent.objects.get().kind == AuditEvent.Kind.SIGN_IN_REFUSED
 
 
 # bind_phone
@@ -676,6 +727,8 @@ def test_number_is_bound_by_its_code(line: Line, member: Phone) -> None:
     answer = member.post("bind_phone", {"phone": TYPED, "sms_code": code})
     assert (answer.status_code, answer.json()) == (200, {"phone": NUMBER, "source": "sms"})
     assert str(PhoneNumber.objects.get().user_id) == str(member.uid)
+    event = AuditEvent.objects.get(kind=AuditEvent.Kind.PHONE_BOUND)
+    assert (event.app, event.ip_address) == ("default", "127.0.0.1")
 
 
 def test_number_of_another_user_is_not_bound_by_its_code(line: Line, member: Phone) -> None:

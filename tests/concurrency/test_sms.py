@@ -115,7 +115,7 @@ def test_attempts_at_a_password_are_counted_to_the_last_one(
     answers = crowd(lambda line: line.login_password(PASSWORD))
     assert statuses(answers) == {400: 5, 429: CROWD - 5}
     refused = AuditEvent.objects.filter(kind=AuditEvent.Kind.SIGN_IN_REFUSED)
-    assert refused.count() == 5
+    assert refused.count() == 1, "once in an hour"
 
 
 def test_two_identities_that_want_one_number_do_not_both_get_it(

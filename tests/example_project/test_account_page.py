@@ -18,7 +18,7 @@ from tests.example_project.test_browser import (
     seat_of,
 )
 
-pytestmark = [pytest.mark.once, pytest.mark.xdist_group("example")]
+pytestmark = [pytest.mark.once, pytest.mark.xdist_group("account-page")]
 
 PASSWORD, BETTER = "teapot-by-the-window", "kettle-on-the-stove"
 
@@ -33,7 +33,7 @@ def test_account_can_be_lived_with(
         set_a_password(phone)
         find_the_conflict_and_merge(phone)
         phone.page.click("[data-do=account]")
-        phone.shoot("b3-account")
+        phone.shoot_phone("b3-account")
         assert fits(phone)
         link_and_unlink(phone)
         look_at_the_devices(phone)
@@ -45,11 +45,16 @@ def test_account_can_be_lived_with(
         assert phone.origins == {demo.url, demo.simulator}
 
 
+def wait_for_the_number(phone: Phone) -> None:
+    """The field begins with the number of the phone in hand."""
+    expect(phone.page.locator("#field-phone")).to_have_value(re.compile(r"^1740\d{7}$"))
+
+
 def register_by_text_message(phone: Phone) -> None:
     """Ask for a code, read it on the phone, sign in: a new account without WeChat."""
     page = phone.page
     phone.look("sms")
-    expect(page.locator("#field-phone")).to_have_value(re.compile(r"^1740\d{7}$"))
+    wait_for_the_number(phone)
     phone.tap("askCode")
     phone.says("Code sent: it is on this phone.")
     expect(page.locator("#message")).to_have_text(re.compile(r"Your code is \d{6}\."))
@@ -85,13 +90,13 @@ def set_a_password(phone: Phone) -> None:
     phone.press("logout")
     phone.look("password")
     page.click("[data-do=open-forgot]")
-    expect(page.locator("#field-phone")).to_have_value(re.compile(r"^1740\d{7}$"))
+    wait_for_the_number(phone)
     phone.tap("askCode")
     page.click("#message [data-do=fill]")
     page.fill("#field-password", BETTER)
     phone.tap("resetPassword")
     phone.says("New password set. Sign in with it.")
-    expect(page.locator("#field-phone")).to_have_value(re.compile(r"^1740\d{7}$"))
+    wait_for_the_number(phone)
     page.fill("#field-password", PASSWORD)
     phone.tap("loginPassword")
     phone.says("Phone number or password is wrong.")
@@ -113,16 +118,16 @@ def find_the_conflict_and_merge(phone: Phone) -> None:
     expect(page.locator(".callout")).to_contain_text("belongs to another account")
     phone.look("merge")
     page.click("[data-do=by-password]")
-    expect(page.locator("#field-phone")).to_have_value(re.compile(r"^1740\d{7}$"))
+    wait_for_the_number(phone)
     page.fill("#field-password", BETTER)
     phone.tap("planMerge")
     phone.says("Nothing has changed yet.")
-    phone.shoot("b2-merge")
+    phone.shoot_phone("b2-merge")
     hides(phone, seat_of(phone)["seen"]["merge"]["other_token"])
     phone.tap("confirmMerge")
     phone.says("Merged: one account now.")
     expect(page.locator(".callout")).to_have_count(0)
-    expect(page.locator(".facts div").first).to_have_text(re.compile(r"^Phone\+861740"))
+    expect(page.locator(".facts div").first).to_have_text(re.compile(r"^Phone\+86174\d*\*+\d{4}$"))
 
 
 def link_and_unlink(phone: Phone) -> None:
@@ -131,7 +136,7 @@ def link_and_unlink(phone: Phone) -> None:
     phone.look("wechat")
     phone.tap("link-cafe")
     phone.says("WeChat linked.")
-    phone.tap("unlink-cafe")
+    page.click("#sheet [data-do^=unlink-cafe]")
     phone.says("WeChat unlinked.")
     phone.tap("close")
     phone.look("phone")
@@ -139,12 +144,13 @@ def link_and_unlink(phone: Phone) -> None:
     phone.says("Phone number unbound.")
     phone.tap("close")
     phone.look("wechat")
-    phone.tap("unlink-mall")
+    page.click("#sheet [data-do^=unlink-mall]")
     phone.shows("POST /api/unbind_wechat 409")
     assert "last_sign_in_method" in phone.error()
-    phone.shoot("b4-last-way-in")
+    phone.shoot_phone("b4-last-way-in")
     phone.tap("close")
     phone.look("phone")
+    wait_for_the_number(phone)
     phone.tap("askCode")
     page.click("#message [data-do=fill]")
     phone.tap("bindSms")
@@ -153,24 +159,29 @@ def link_and_unlink(phone: Phone) -> None:
 
 
 def look_at_the_devices(phone: Phone) -> None:
-    """Sign in from the other mini program as well, and end that from here."""
+    """Sign in from the other mini program as well, and end that from here, in both ways."""
     page = phone.page
-    for number, end in enumerate(("#sheet .leave", "#sheet [data-do=endOthers]")):
-        phone.open("cafe")
-        phone.press("login" if number == 0 else "authorize")
-        phone.open("mall")
-        page.click("[data-do=account]")
-        phone.look("devices")
-        expect(page.locator("#sheet li")).to_have_count(2)
-        phone.shoot("b5-devices")
-        page.click(end)
-        expect(page.locator("#sheet li")).to_have_count(1)
-        phone.says("That device is signed out." if number == 0 else "1 signed out.")
-        phone.open("cafe")
-        phone.press("check")
-        phone.shows("POST /api/check_token 401")
+    phone.open("cafe")
+    phone.press("login")
     phone.open("mall")
     page.click("[data-do=account]")
+    phone.look("devices")
+    expect(page.locator("#sheet li")).to_have_count(2)
+    phone.shoot_phone("b5-devices")
+    page.click("#sheet li .leave")
+    phone.says("That device is signed out.")
+    expect(page.locator("#sheet li")).to_have_count(1)
+    phone.open("cafe")
+    phone.press("check")
+    phone.shows("POST /api/check_token 401")
+    phone.press("login")
+    phone.open("mall")
+    page.click("[data-do=account]")
+    phone.look("devices")
+    phone.tap("endOthers")
+    phone.says("1 signed out.")
+    expect(page.locator("#sheet li")).to_have_count(1)
+    phone.tap("close")
 
 
 def invite_a_friend(phone: Phone) -> None:
@@ -187,11 +198,12 @@ def invite_a_friend(phone: Phone) -> None:
     phone.look("friends")
     expect(page.locator("#sheet .counts dd").first).to_have_text("1")
     expect(page.locator("#sheet .items li")).to_have_text(re.compile(r"^I\*\*"))
-    phone.shoot("b6-friends")
+    phone.shoot_phone("b6-friends")
     phone.tap("close")
 
 
 def agree_and_take_it_back(phone: Phone) -> None:
+    """Agree, take it back, and close the sheet by the keyboard."""
     phone.look("consent")
     phone.tap("agree")
     phone.says("Agreed.")
@@ -203,11 +215,12 @@ def agree_and_take_it_back(phone: Phone) -> None:
 
 
 def look_at_the_activity(phone: Phone) -> None:
+    """See what has happened so far, the newest first."""
     phone.look("activity")
     names = phone.page.locator("#sheet .items strong").all_inner_texts()
     assert names[:2] == ["Privacy consent taken back", "Privacy consent given"]
     assert {"Accounts merged", "WeChat unlinked", "Phone number bound"} <= set(names)
-    phone.shoot("b7-activity")
+    phone.shoot_phone("b7-activity")
     phone.tap("close")
 
 
@@ -223,11 +236,69 @@ def download_everything(phone: Phone) -> None:
 
 
 def delete_the_account_and_come_back(phone: Phone) -> None:
+    """See what an old sign-in is told; delete, and sign in while there is time."""
+    page = phone.page
     phone.look("delete")
-    phone.shoot("b8-delete")
+    body = {"code": "fresh_sign_in_required", "detail": "Too old.", "action": "login_again"}
+    page.route("**/api/delete_account", lambda route: route.fulfill(status=403, json=body))
+    phone.tap("deleteAccount")
+    expect(page.locator("#sheet .callout [data-do=stale]")).to_be_visible()
+    phone.shoot_phone("b8-delete")
+    page.unroute("**/api/delete_account")
     phone.tap("deleteAccount")
     phone.shows("POST /api/delete_account 202")
-    phone.says(re.compile(r"To be deleted on \d+ \w+ \d{4}"))
-    expect(phone.page.locator("#screen[data-state=out]")).to_be_visible()
+    phone.says(re.compile(r"To be deleted on \d+ \w+ \d{4} at \d\d:\d\d\."))
+    expect(page.locator("#screen[data-state=out]")).to_be_visible()
     phone.press("login")
     phone.says("Welcome back: your account stays.")
+
+
+def test_accounts_are_found_again_by_a_password_and_by_a_taken_number(
+    demo: Demo, tmp_path: Path
+) -> None:
+    with opened(demo, tmp_path, width=390, height=844, scheme="dark") as phone:
+        page = phone.page
+        phone.be("Lou")
+        number = register_with_a_password(phone)
+        phone.press("login")
+        phone.look("sms")
+        page.click("#sheet [data-do=open-password]")
+        wait_for_the_number(phone)
+        page.fill("#field-password", PASSWORD)
+        phone.tap("loginPassword")
+        phone.says("Signed in, and this WeChat is linked.")
+        expect(page.locator(".facts div").last).to_have_text("Signed in fromTea Mall")
+
+        phone.be("Moe")
+        phone.press("authorize")
+        page.click("[data-do=account]")
+        expect(page.locator("[data-do=open-merge]")).to_have_count(0)
+        phone.look("phone")
+        wait_for_the_number(phone)
+        page.fill("#field-phone", number)
+        phone.tap("askCode")
+        page.click("#message [data-do=fill]")
+        phone.tap("bindSms")
+        assert "phone_taken" in phone.error()
+        phone.tap("close")
+        expect(page.locator("[data-do=open-merge]")).to_be_visible()
+        phone.shoot_phone("b9-phone-taken")
+
+
+def register_with_a_password(phone: Phone) -> str:
+    """Register by text message, set a password, sign out; return the number."""
+    page = phone.page
+    phone.look("sms")
+    wait_for_the_number(phone)
+    number = page.input_value("#field-phone")
+    phone.tap("askCode")
+    page.click("#message [data-do=fill]")
+    phone.tap("loginSms")
+    phone.tap("create")
+    page.click("[data-do=account]")
+    phone.look("newPassword")
+    page.fill("#field-password", PASSWORD)
+    phone.tap("setPassword")
+    page.click("#back")
+    phone.press("logout")
+    return number

@@ -79,9 +79,15 @@ class Phone:
         """Return the last error on the timeline: code, sentence, what to do."""
         return self.page.locator("#timeline article").first.locator(".error").last.inner_text()
 
+    def shoot_phone(self, moment: str) -> None:
+        """Keep a picture of the phone alone."""
+        path = self.shots / f"{self.name}-{moment}.png"
+        self.page.locator(".device").screenshot(path=path, animations="disabled")
+
     def shoot(self, moment: str) -> None:
         """Keep a picture."""
-        self.page.screenshot(path=self.shots / f"{self.name}-{moment}.png", full_page=True)
+        path = self.shots / f"{self.name}-{moment}.png"
+        self.page.screenshot(path=path, full_page=True, animations="disabled")
 
 
 @contextmanager
@@ -270,6 +276,11 @@ def test_page_speaks_chinese_and_tells_the_server(demo: Demo, tmp_path: Path) ->
         assert page.get_attribute("#readme", "href") == "/readme?lang=zh"
         phone.shoot("6-chinese")
         assert fits(phone)
+        page.click("[data-do=account]")
+        expect(page.locator("h2#phone-title")).to_have_text("账号与安全")
+        phone.look("friends")
+        phone.shoot("8-chinese-friends")
+        assert not re.search("(entry|group|friends|title)\\.", page.locator(".device").inner_text())
         page.reload()
         expect(page.locator("h2#phone-title")).to_have_text("茶叶商城")
         expect(page.locator(".person strong")).to_have_text("小雨")
@@ -376,6 +387,16 @@ def test_keyboard_alone_is_enough(demo: Demo, tmp_path: Path) -> None:
         expect(page.locator("[data-do=bindPhone]")).to_be_focused()
         page.keyboard.press("Enter")
         phone.says("Phone number bound.")
+        page.focus("[data-do=account]")
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-do=open-phone]")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("#sheet")).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(page.locator("[data-do=open-phone]")).to_be_focused()
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-do=account]")).to_be_focused()
 
 
 def test_without_the_simulator_the_page_says_what_it_needs(tmp_path: Path) -> None:

@@ -146,3 +146,7 @@ def test_readme_is_shown_in_both_languages(demo: Demo) -> None:
     assert (english.status_code, chinese.status_code) == (200, 200)
     assert english.text == (ROOT / "README.md").read_text(encoding="utf-8")
     assert chinese.text == (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
+
+
+def test_push_door_refuses_who_is_not_wechat(demo: Demo) -> None:
+    assert requests.post(f"{demo.url}/push/mall", data="{}", timeout=TIMEOUT).status_code == 403

@@ -50,6 +50,8 @@ def test_empty_environment_is_a_laptop_with_the_simulator(load: Load, tmp_path: 
     assert list(settings["WXAUTH_APPS"]) == ["mall", "cafe"]
     assert {app["union_scope"] for app in settings["WXAUTH_APPS"].values()} == {"demo"}
     assert "WXAUTH_THROTTLE_RATES" not in settings
+    assert settings["WXAUTH_SMS_BACKEND"] == "wxauth.sms.file.FileSender"
+    assert settings["WXAUTH_SMS_OPTIONS"] == {"path": str(tmp_path / "text-messages.jsonl")}
     assert settings["REST_FRAMEWORK"]["NUM_PROXIES"] == 0
     assert set(settings["ALLOWED_HOSTS"]) == {"127.0.0.1", "localhost", "[::1]"}
 
@@ -84,6 +86,8 @@ def test_variables_alone_make_a_deployment(load: Load, tmp_path: Path) -> None:
         CSRF_TRUSTED_ORIGINS="https://shop.example",
         BEHIND_HTTPS_PROXY="1",
         NUM_PROXIES="2",
+        WXAUTH_SMS_BACKEND="shop.senders.ShopSender",
+        WXAUTH_SMS_OPTIONS='{"key": "a-key"}',
         WXAUTH_THROTTLES="0",
     )
     database, cache = settings["DATABASES"]["default"], settings["CACHES"]["default"]
@@ -107,6 +111,14 @@ def test_variables_alone_make_a_deployment(load: Load, tmp_path: Path) -> None:
     }
     assert settings["WXAUTH_THROTTLE_RATES"] == {"address": None, "person": None}
     assert settings["REST_FRAMEWORK"]["NUM_PROXIES"] == 2
+    assert settings["WXAUTH_SMS_BACKEND"] == "shop.senders.ShopSender"
+    assert settings["WXAUTH_SMS_OPTIONS"] == {"key": "a-key"}
+    assert not list(tmp_path.iterdir())
+
+
+def test_production_without_a_sender_sends_no_messages(load: Load, tmp_path: Path) -> None:
+    settings = load(**PRODUCTION, DATABASE_URL="postgres://u:p@db/shop")
+    assert (settings["WXAUTH_SMS_BACKEND"], settings["WXAUTH_SMS_OPTIONS"]) == (None, {})
     assert not list(tmp_path.iterdir())
 
 
@@ -153,6 +165,15 @@ def test_address_of_wechat_stands_without_its_last_slash(load: Load) -> None:
         (
             {"WXAUTH_APPS": '{"a": {"app_id": "w", "app_secret": "hunter2", "kind": "fridge"}}'},
             "unknown kind 'fridge'",
+        ),
+        ({"WXAUTH_SMS_OPTIONS": "{}"}, "WXAUTH_SMS_OPTIONS needs WXAUTH_SMS_BACKEND"),
+        (
+            {"WXAUTH_SMS_BACKEND": "a.B", "WXAUTH_SMS_OPTIONS": "{hunter2"},
+            "WXAUTH_SMS_OPTIONS is JSON",
+        ),
+        (
+            {"WXAUTH_SMS_BACKEND": "a.B", "WXAUTH_SMS_OPTIONS": '["hunter2"]'},
+            "WXAUTH_SMS_OPTIONS is JSON",
         ),
         ({"NUM_PROXIES": "-1"}, "NUM_PROXIES is a whole number"),
         ({"NUM_PROXIES": "²"}, "NUM_PROXIES is a whole number"),

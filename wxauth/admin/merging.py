@@ -163,7 +163,7 @@ class MergeAdmin(ReadOnlyMixin, MergePermissionMixin, WxauthAdmin):
 
 
 def plan_table(plan: dict[str, Any]) -> str:
-    heads = [(gettext(head),) for head in ("rows", "move", "stay", "why")]
+    heads = [(gettext("rows"),), (gettext("move"),), (gettext("stay"),), (gettext("why"),)]
     rows = [
         (line["name"], line["model"], line["field"], line["moves"], line["stays"], why(line))
         for line in plan.get("lines", [])

@@ -130,7 +130,10 @@ class BindPhoneView(SignedInView):
             )
         elif fields.get("sms_code") is not None:
             phone = services.bind_phone_by_sms(
-                session=session, phone=fields["phone"], sms_code=fields["sms_code"]
+                session=session,
+                phone=fields["phone"],
+                sms_code=fields["sms_code"],
+                device=device_of(request),
             )
         else:
             phone = services.bind_phone_by_data(

@@ -12,18 +12,18 @@ from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError
 from django.utils import timezone
 
 from wxauth import backends, identities, session_keys, tickets, transactions, users
 from wxauth.conf import HostUser
-from wxauth.exceptions import PasswordLoginFailed, PhoneTaken
+from wxauth.exceptions import PasswordLoginFailed, PhoneTaken, StoreUnavailable
 from wxauth.identities import ConfirmedPerson
 from wxauth.models import AuditEvent, LoginSession, PhoneNumber, WechatIdentity
 from wxauth.services import audit
 from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.numbers import mask
 from wxauth.services.open_data import Profile
+from wxauth.services.phones import ProvedNumber, bind_new
 from wxauth.services.sessions import revoke
 from wxauth.services.sign_in import (
     SignIn,
@@ -34,14 +34,6 @@ from wxauth.services.sign_in import (
     open_wechat_session,
 )
 from wxauth.signals import phone_bound, phone_conflict, wechat_bound
-
-
-@dataclass(frozen=True, slots=True)
-class ProvedNumber:
-    """A number in E.164 that somebody has just proved to be theirs, and how."""
-
-    number: str = field(repr=False)
-    source: PhoneNumber.Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +88,18 @@ class _Taken(Exception):
         self.holder, self.is_known = holder, is_known
 
 
+class _LookAgain(Exception):
+    """
+    Once more from the start, in a transaction that begins with the locks of ``owner``, if any.
+
+    What a transaction has read before it waited for a lock may be no longer so.
+    """
+
+    def __init__(self, owner: HostUser | None = None) -> None:
+        super().__init__()
+        self.owner = owner
+
+
 def enter_by_number(
     arrival: Arrival, proved: ProvedNumber | None, *, spend: Callable[[], None] | None = None
 ) -> PhoneSignIn:
@@ -113,12 +117,21 @@ def enter_by_number(
     Raise ``UserInactive``, ``TicketInvalid``, and what ``spend`` raises.
     """
 
+    owner: HostUser | None = None
+
     def step(now: datetime) -> _Entry:
         if spend is not None:
             spend()
+        if owner is not None and proved is not None:
+            return _link_by_number(arrival, owner, proved, now=now)
         return _enter(arrival, proved, now=now)
 
-    return _run(arrival, step, number=proved.number if proved else None)
+    for _ in range(transactions.ATTEMPTS):
+        try:
+            return _run(arrival, step, number=proved.number if proved else None)
+        except _LookAgain as found:
+            owner = found.owner
+    raise StoreUnavailable(reason="person and number do not come to rest")
 
 
 def enter_by_password(
@@ -148,20 +161,6 @@ def enter_by_password(
         return _Entry(identity=identity, session=session)
 
     return _run(arrival, step, number=number)
-
-
-def bind_new(
-    user: HostUser, proved: ProvedNumber, *, now: datetime, device: Device, app: str
-) -> None:
-    """Bind a number that nobody has to a user who has none, inside a transaction."""
-    # The constraint refuses one of two who do so at once; run again, it is the other's.
-    phone = PhoneNumber.objects.create(
-        user=user, number=proved.number, source=proved.source, verified_at=now
-    )
-    kind = AuditEvent.Kind.PHONE_BOUND
-    facts = {"phone": phone.masked, "source": str(proved.source)}
-    audit.record(kind, user=user, device=device, app=app, **facts)
-    transactions.send_after_commit(phone_bound, user=user, phone=phone, previous=None)
 
 
 def _run(
@@ -213,7 +212,7 @@ def _enter(arrival: Arrival, proved: ProvedNumber | None, *, now: datetime) -> _
         raise NumberWanted
     holder = PhoneNumber.objects.find(proved.number)
     if holder is not None:
-        return _link_by_number(arrival, holder.user, proved, now=now)
+        raise _LookAgain(holder.user)
     identity = create_account(person, Profile(), arrival.referrer, now=now)
     bind_new(identity.user, proved, now=now, device=device, app=person.app.alias)
     session = open_wechat_session(identity, person, device, now=now, registered=True)
@@ -255,8 +254,8 @@ def _link_by_number(
     """
     WechatIdentity.objects.lock_of(owner)
     phone = PhoneNumber.objects.lock(proved.number)
-    if phone is None or phone.user_id != owner.pk:
-        raise IntegrityError("the number has just changed hands: find again")
+    if phone is None or phone.user_id != owner.pk or identities.find(arrival.person) is not None:
+        raise _LookAgain
     user = phone.user
     ended = list(LoginSession.objects.open_of(user, now=now).values_list("pk", flat=True))
     facts = {"phone": phone.masked, "sessions_ended": len(ended)}
@@ -280,12 +279,8 @@ def _link(
     """Give the person to ``user``, who is locked, unless they are somebody else in this app."""
     backends.check_entry(user)
     person = arrival.person
-    # A locking read: what was linked while we waited is in it, whatever the isolation.
-    for mine in WechatIdentity.objects.lock_of(user):
-        if (mine.app_id, mine.openid) == (person.app.app_id, person.openid):
-            raise IntegrityError("the person has just been linked: find again")
-        if mine.app_id == person.app.app_id:
-            raise _Taken("its user has another identity in this app", holder=user)
+    if WechatIdentity.objects.of(user, app_id=person.app.app_id) is not None:
+        raise _Taken("its user has another identity in this app", holder=user)
     identity = identities.register(person, user, now=now)
     kind = AuditEvent.Kind.WECHAT_BOUND
     audit.record(kind, user=user, **arrival.origin, identity=identity.pk, by=by, **facts)

@@ -17,12 +17,16 @@ from wxauth.services.attaching import (
     Arrival,
     NumberWanted,
     PhoneSignIn,
-    ProvedNumber,
     enter_by_number,
 )
 from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.open_data import OpenData
-from wxauth.services.phones import check_data_is_taken, number_of_code, number_of_data
+from wxauth.services.phones import (
+    ProvedNumber,
+    check_data_is_taken,
+    number_of_code,
+    number_of_data,
+)
 from wxauth.wechat import client
 
 

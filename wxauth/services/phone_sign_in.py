@@ -17,8 +17,6 @@ from wxauth.services import audit, limits
 from wxauth.services.attaching import (
     Arrival,
     PhoneSignIn,
-    ProvedNumber,
-    bind_new,
     enter_by_number,
     enter_by_password,
 )
@@ -26,6 +24,7 @@ from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.limits import Counted
 from wxauth.services.numbers import mask, read_number
 from wxauth.services.open_data import Profile
+from wxauth.services.phones import ProvedNumber, bind_new
 from wxauth.services.sign_in import SignIn, complete_account, open_session
 from wxauth.services.sms import SmsProof, prove_code, spend_code
 

@@ -2,6 +2,8 @@
 
 import re
 from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import phonenumbers
 from django.utils import timezone
@@ -28,6 +30,14 @@ from wxauth.wechat import client
 
 _COUNTRY = re.compile(r"[1-9][0-9]{0,3}")
 _DIGITS = re.compile(r"[0-9]{1,20}")
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedNumber:
+    """A number in E.164 that somebody has just proved to be theirs, and how."""
+
+    number: str = field(repr=False)
+    source: PhoneNumber.Source
 
 
 def bind_phone_by_code(
@@ -111,7 +121,9 @@ def check_data_is_taken() -> None:
         raise PhoneDataDisabled()
 
 
-def bind_phone_by_sms(*, session: LoginSession, phone: str, sms_code: str) -> PhoneNumber:
+def bind_phone_by_sms(
+    *, session: LoginSession, phone: str, sms_code: str, device: Device = NOWHERE
+) -> PhoneNumber:
     """
     Bind the number to which the code was sent, with the purpose ``bind``.
 
@@ -122,7 +134,22 @@ def bind_phone_by_sms(*, session: LoginSession, phone: str, sms_code: str) -> Ph
     require_fresh(session)
     number = read_number(phone)
     redeem_code(number=number, purpose=SmsCode.Purpose.BIND, sms_code=sms_code)
-    return _bind(session.user, number, source=PhoneNumber.Source.SMS)
+    source = PhoneNumber.Source.SMS
+    return _bind(session.user, number, source=source, app=session.app, device=device)
+
+
+def bind_new(
+    user: HostUser, proved: ProvedNumber, *, now: datetime, device: Device, app: str
+) -> None:
+    """Bind a number that nobody has to a user who has none, inside a transaction."""
+    # The constraint refuses one of two who do so at once; run again, it is the other's.
+    phone = PhoneNumber.objects.create(
+        user=user, number=proved.number, source=proved.source, verified_at=now
+    )
+    kind = AuditEvent.Kind.PHONE_BOUND
+    facts = {"phone": phone.masked, "source": str(proved.source)}
+    audit.record(kind, user=user, device=device, app=app, **facts)
+    transactions.send_after_commit(phone_bound, user=user, phone=phone, previous=None)
 
 
 def to_e164(*, country_code: str, pure_number: str) -> str:

@@ -113,7 +113,7 @@ export const ACCOUNT = {
   "said.sent": ["Code sent: it is on this phone.", "验证码已发送到本机。"],
   "said.senton": ["Code sent.", "验证码已发送。"],
   "said.nonumber": ["This number has no account. The code stays good.", "此号码没有账号，验证码仍然有效。"],
-  "said.found": ["Signed in: the account was found by its number.", "已登录：通过手机号找到账号。"],
+  "said.found": ["Signed in, and this WeChat is linked.", "已登录，并关联此微信。"],
   "said.kept": ["Welcome back: your account stays.", "欢迎回来：账号已保留。"],
   "said.reset": ["New password set. Sign in with it.", "新密码已设置，请登录。"],
   "said.password": ["Password set.", "密码已设置。"],

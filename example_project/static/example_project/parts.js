@@ -47,12 +47,16 @@ export function field(name, properties = {}, beside = null) {
     beside ? h("div", { class: "beside" }, input, beside) : input);
 }
 
-const PHONE = { type: "tel", inputmode: "tel", maxlength: "32" };
+const PHONE = { type: "tel", inputmode: "tel", autocomplete: "username", maxlength: "32" };
 const CODE = { inputmode: "numeric", autocomplete: "one-time-code", maxlength: "16" };
 const PASSWORD = { type: "password", maxlength: "128" };
 
 export const phoneField = (beside = null) => field("phone", PHONE, beside);
 export const passwordField = (autocomplete) => field("password", { ...PASSWORD, autocomplete });
+
+/** For the browser's own keeping of passwords: whose the new one is. */
+export const userNameField = (name) =>
+  h("input", { class: "hidden", type: "text", name: "username", autocomplete: "username", value: name, readonly: true, tabindex: "-1", "aria-hidden": "true" });
 
 /** A number with a button that sends it a code, and the field for the code. */
 export const codeFields = (purpose, tools) => [

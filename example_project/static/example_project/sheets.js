@@ -1,9 +1,9 @@
 // "Account & security": a list of entries, each of which opens its small sheet.
 
 import { h } from "./dom.js";
-import { button, codeFields, form, opener, passwordField, phoneField, place } from "./parts.js";
+import { button, codeFields, form, opener, passwordField, phoneField, place, userNameField } from "./parts.js";
 import { apps, seat } from "./seats.js";
-import { date, text } from "./texts.js";
+import { date, shortDate, text } from "./texts.js";
 
 const GROUPS = {
   ways: ["phone", "password", "wechat"],
@@ -22,7 +22,7 @@ const hint = (key, places) => h("p", { class: "hint" }, text(key, places));
 /** The screen with the list. */
 export function drawAccount(tools) {
   const { me = {}, conflict } = seat();
-  const linked = (me.identities ?? []).length;
+  const linked = new Set((me.identities ?? []).map(({ app }) => app)).size;
   const values = {
     phone: me.phone || text("in.nophone"),
     wechat: `${linked} / ${apps.length}`,
@@ -81,23 +81,17 @@ const SHEETS = {
   },
   newPassword: (tools) => [
     hint(seat().me?.phone ? "password.hint" : "password.nophone"),
-    form("setPassword", text("password.set"), tools, [passwordField("new-password")]),
+    form("setPassword", text("password.set"), tools, [userNameField(seat().me?.phone ?? ""), passwordField("new-password")]),
   ],
   wechat: (tools) => [
     hint("wechat.hint"),
-    list(apps.map(({ alias }) => {
-      const found = (seat().me?.identities ?? []).find(({ app }) => app === alias);
-      return item(nameOf(alias), found ? text("wechat.since", { date: date(found.last_login_at) }) : text("wechat.none"),
-        found
-          ? button("unlinkWechat", text("wechat.unlink"), tools, { id: `unlink-${alias}`, class: "small leave", values: [found.id] })
-          : button("linkWechat", text("wechat.link"), tools, { id: `link-${alias}`, class: "small", values: [alias] }));
-    })),
+    list(apps.flatMap(({ alias }) => drawPlaces(alias, tools))),
   ],
   devices: (tools) => {
     const { sessions = [] } = seat().seen?.devices ?? {};
     return [
       list(sessions.map(({ id, app, user_agent: agent, ip_address: address, last_seen_at: seen, current }) =>
-        item(deviceName(agent), [nameOf(app), address, date(seen)].join(" · "),
+        item(deviceName(agent), notes(nameOf(app), shortDate(seen), address),
           current ? h("em", {}, text("devices.this")) : button("endDevice", text("devices.end"), tools, { id: `end-${id}`, class: "small leave", values: [id] })))),
       sessions.length > 1 ? button("endOthers", text("devices.others"), tools, { class: "plain" }) : null,
     ];
@@ -107,7 +101,7 @@ const SHEETS = {
     if (events?.length === 0) return [hint("activity.none")];
     return [list((events ?? []).map(({ kind, at, app, by_other: other, device }) =>
       item(text(`kind.${kind}`, {}, kind),
-        [date(at), app && nameOf(app), other ? text("activity.other") : device && deviceName(device)].filter(Boolean).join(" · "))))];
+        notes(shortDate(at), app && nameOf(app), other ? text("activity.other") : device && deviceName(device)))))];
   },
   friends: () => drawFriends(seat().seen?.friends),
   consent: (tools) => {
@@ -126,10 +120,22 @@ const SHEETS = {
   merge: (tools) => (seat().seen?.merge ? drawPlan(seat().seen.merge, tools) : drawProof(tools)),
 };
 
+/** The identities in one mini program: none, one, or after a merge more. */
+function drawPlaces(alias, tools) {
+  const found = (seat().me?.identities ?? []).filter(({ app }) => app === alias);
+  if (!found.length) {
+    const link = button("linkWechat", text("wechat.link"), tools, { id: `link-${alias}`, class: "small", values: [alias] });
+    return [item(nameOf(alias), text("wechat.none"), link)];
+  }
+  return found.map(({ id, last_login_at: at }) =>
+    item(nameOf(alias), text("wechat.since", { date: shortDate(at) }),
+      button("unlinkWechat", text("wechat.unlink"), tools, { id: `unlink-${alias}-${id}`, class: "small leave", values: [id] })));
+}
+
 function drawFriends(found) {
   if (!found) return [];
   const { invite_code: code, inviter, levels, invited } = found;
-  const friend = ({ nickname, at }) => item(nickname || text("in.unnamed"), date(at));
+  const friend = ({ nickname, at }) => item(nickname || text("in.unnamed"), shortDate(at));
   return [
     h("p", { class: "invite" }, h("small", {}, text("friends.code")), h("code", {}, code)),
     h("dl", { class: "counts" }, levels.map((count, level) =>
@@ -158,7 +164,7 @@ function drawProof(tools) {
 }
 
 function drawPlan({ uid, other_uid: other, moves, stays }, tools) {
-  const rows = (lines) => list(lines.map(({ name, rows: count }) => item(name, "", h("b", {}, String(count)))));
+  const rows = (lines) => list(Object.entries(sums(lines)).map(([name, count]) => item(name, "", h("b", {}, String(count)))));
   return [
     h("p", { class: "fact" }, text("merge.into", { uid, other })),
     h("h4", {}, text("merge.moves")), moves.length ? rows(moves) : hint("merge.nothing"),
@@ -167,10 +173,21 @@ function drawPlan({ uid, other_uid: other, moves, stays }, tools) {
   ];
 }
 
+/** Two fields of one table can point to a person: its rows are added up. */
+function sums(lines) {
+  const found = {};
+  for (const { name, rows } of lines) found[name] = (found[name] ?? 0) + rows;
+  return found;
+}
+
 const list = (items) => h("ul", { class: "items" }, items);
 
 const item = (name, note, action = null) =>
   h("li", {}, h("div", {}, h("strong", {}, name), note ? h("small", {}, note) : null), action);
+
+/** Small facts in a row; each stays in one piece. */
+const notes = (...facts) =>
+  facts.filter(Boolean).flatMap((fact, index, all) => [h("span", {}, fact, index < all.length - 1 ? " ·" : ""), " "]);
 
 /** "Chrome, Linux" out of a user agent. */
 function deviceName(agent) {

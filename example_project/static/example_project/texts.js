@@ -60,7 +60,7 @@ const TEXTS = {
     "微信已确认你的身份，但{app}还不认识你。",
   ],
   "unknown.ticket": ["Ticket", "凭据"],
-  "unknown.referrer": ["Invited by (uid, optional)", "邀请人（uid，可不填）"],
+  "unknown.referrer": ["Invited by (uid or invite code, optional)", "邀请人（uid 或邀请码，可不填）"],
   "unknown.complex": ["Register with WeChat profile", "用微信资料注册"],
   "unknown.simple": ["Register without a profile", "不带资料注册"],
   "unknown.back": ["Not now", "以后再说"],
@@ -84,8 +84,8 @@ const TEXTS = {
   "in.logout": ["Sign out", "退出登录"],
   "in.logoutall": ["Sign out everywhere", "退出所有设备"],
   "in.conflict": [
-    "This WeChat account and another user here are the same person; they can be merged later.",
-    "该微信账号与本站另一用户是同一人，可稍后合并。",
+    "This WeChat account and another user here are the same person; they can be merged.",
+    "该微信账号与本站另一用户是同一人，可以合并。",
   ],
   "said.in": ["Signed in.", "已登录。"],
   "said.registered": ["Registered and signed in.", "已注册并登录。"],
@@ -142,6 +142,10 @@ export function text(key, places = {}, fallback = key) {
   return found.replace(/\{(\w+)\}/g, (_, name) => places[name] ?? "");
 }
 
-/** Return a moment that the server names, as people here write it. */
+/** Return a day that the server names, and the time of it, as people here write them. */
 export const date = (moment) =>
-  new Intl.DateTimeFormat(column ? "zh-CN" : "en-GB", { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
+  new Intl.DateTimeFormat(column ? "zh-CN" : "en-GB", { dateStyle: "long", timeStyle: "short" }).format(new Date(moment));
+
+/** The same for lists, which are of the last weeks. */
+export const shortDate = (moment) =>
+  new Intl.DateTimeFormat(column ? "zh-CN" : "en-GB", { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" }).format(new Date(moment));

@@ -10,12 +10,16 @@ const chosen = new Map(); // answers that somebody opened or closed by hand
 /** Begin a group: one thing that the person did. Returns the function that adds an answer. */
 export function begin({ title, person, app }) {
   const group = { title, person, app, time: new Date(), answers: [] };
+  const [before] = groups;
   groups.unshift(group);
-  groups.length = Math.min(groups.length, KEPT);
-  show();
+  for (const old of groups.splice(KEPT)) old.element.remove();
+  if (before) {
+    put(before); // it closes, being no longer the newest
+    byId("timeline").prepend(draw(group));
+  } else show();
   return (answer) => {
     group.answers.push(answer);
-    show();
+    put(group);
     return answer;
   };
 }
@@ -25,11 +29,19 @@ export function clear() {
   show();
 }
 
-/** Draw it again: after a new answer, or in another language. */
+/** Draw everything: at the start, and in another language. */
 export function show() {
-  const timeline = byId("timeline");
-  const drawn = groups.map((group, index) => drawGroup(group, index === 0));
-  timeline.replaceChildren(...(drawn.length ? drawn : [drawEmpty()]));
+  byId("timeline").replaceChildren(...(groups.length ? groups.map(draw) : [drawEmpty()]));
+}
+
+/** Draw one group anew, where it stands. One that was cleared away stays away. */
+function put(group) {
+  group.element.replaceWith(draw(group));
+}
+
+function draw(group) {
+  group.element = drawGroup(group, group === groups[0]);
+  return group.element;
 }
 
 /** Before the first request: what a sign-in is, in three requests. */

@@ -72,4 +72,4 @@ def row_counts() -> dict[str, int]:
     counts = ", ".join(f"(SELECT COUNT(*) FROM {name}{KEPT.get(name, '')})" for name in names)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {counts}")
-        return dict(zip(names, cursor.fetchone(), strict=True))
+        return dict(zip((table.__name__ for table in tables), cursor.fetchone(), strict=True))

@@ -455,7 +455,8 @@ class TallyManager(models.Manager):
         rows = self.filter(name=name)
         if rows.filter(count__lt=limit).update(count=models.F("count") + 1):
             return True
-        if limit < 1 or rows.exists():
+        # Not just any row: one that somebody has made since the update above still has room.
+        if limit < 1 or rows.filter(count__gte=limit).exists():
             return False
         self.create(name=name, count=1, expires_at=expires_at)
         return True

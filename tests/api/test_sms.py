@@ -599,7 +599,7 @@ def test_number_of_a_user_with_another_identity_is_a_conflict(line: Line, make_p
         "register_without_number",
     ]
     assert body["ticket"] == ticket
-    assert row_counts() == {**before, "wxauth_auditevent": before["wxauth_auditevent"] + 1}
+    assert sum(row_counts().values()) == sum(before.values()) + 1, "an audit event"
     assert AuditEvent.objects.filter(kind=AuditEvent.Kind.PHONE_CONFLICT).count() == 1
     # Neither ticket nor code is lost: the person can choose.
     assert line.login(line.outbox[-1].sms_code).status_code == 200

@@ -29,8 +29,8 @@ CONNECT_TIMEOUT = 3  # seconds
 NO_TESTS = 5  # pytest's exit status
 AGAIN = ("-m", "not static and not once")  # what a second run over the suite leaves out
 ON_SQLITE = (
-    ("SQLite", ("-m", "not once")),
-    ("Whole programs: browser, servers, new projects, this runner", ("-m", "once")),
+    ("SQLite", ("-m", "not once and not crowd")),
+    ("Whole programs: browser, servers, new projects, this runner", ("-m", "once or crowd")),
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 URLS = {

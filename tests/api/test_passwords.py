@@ -8,12 +8,12 @@ import pytest
 import time_machine
 from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.hashers import MD5PasswordHasher
-from django.core.cache import caches
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.api.answers import check_refusal, row_counts
 from tests.api.sms import NUMBER, OTHER_PASSWORD, PASSWORD, TYPED, Line, wrong
+from tests.conftest import empty_caches
 from tests.phone import Phone
 from wxauth import services
 from wxauth.backends import WechatBackend
@@ -329,7 +329,7 @@ def test_attempts_at_a_number_are_limited_across_addresses(
         owner.number = typed
         check_refusal(owner.login_password(OTHER_PASSWORD), 400, "password_login_failed")
     assert owner.login_password().status_code == 200
-    caches["default"].clear()
+    empty_caches()
     CountingHasher.runs = 0
     answer = owner.login_password()
     body = check_refusal(answer, 429, "too_many_attempts")

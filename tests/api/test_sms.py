@@ -15,6 +15,7 @@ from django.db import transaction
 from tests.api.answers import check_error, check_refusal, row_counts
 from tests.api.sms import NUMBER, PASSWORD, TYPED, Line, wrong
 from tests.cache_dump import everything_in_the_cache
+from tests.conftest import empty_caches
 from tests.phone import Phone
 from wxauth import services
 from wxauth.exceptions import SmsCodeInvalid, SmsRefused, SmsUnavailable
@@ -269,7 +270,7 @@ def test_forged_forwarded_for_is_no_escape(outbox: Any, settings: Any) -> None:
 def test_loss_of_the_cache_does_not_lift_a_limit(line: Line, settings: Any, clock: Any) -> None:
     settings.WXAUTH_ATTEMPT_LIMITS = {"sms_number": 1}
     line.ask()
-    caches["default"].clear()
+    empty_caches()
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
     check_refusal(line.ask(), 429, "sms_rate_limited")
     clock.shift(61)

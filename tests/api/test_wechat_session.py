@@ -4,11 +4,11 @@ import logging
 from typing import Any
 
 import pytest
-from django.core.cache import caches
 
 from tests.api.answers import check_error, check_refusal, row_counts
 from tests.api.test_bind_phone import proof
 from tests.api.test_wechat_faults import BLOCKED, BUSY, EVERYWHERE, STALE, TIMEOUT, outcome
+from tests.conftest import empty_caches
 from tests.phone import Phone
 from wxauth import session_keys
 from wxauth.conf import WechatApp
@@ -79,7 +79,7 @@ def test_reset_whose_answer_is_lost_is_known_by_the_next_check(
 
 @each_route
 def test_lost_cache_is_stale_and_wechat_is_not_asked(member: Phone, route: str) -> None:
-    caches["default"].clear()
+    empty_caches()
     body = check_refusal(member.post(route), 409, "wechat_session_stale")
     assert body["action"] == "login_again"
     assert member.simulator.calls(ROUTES[route]) == []

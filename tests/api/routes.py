@@ -152,7 +152,7 @@ ROUTES = [
     ),
     Route(
         "phone_login",
-        {"code": code, "app": app, "referrer": referrer, "phone_code": phone_code},
+        {"code": code, "app": app, "referrer": referrer, "scene": scene, "phone_code": phone_code},
         base={"code": CODE, "phone_code": CODE},
     ),
     Route("phone_login", {"ticket": ticket}, base={"ticket": '"t"', "phone_code": CODE}),
@@ -211,6 +211,7 @@ ROUTES = [
                 "true", 5, takes=ABSENT | {"false", "true", "form: empty", "form: word"}
             ),
             "referrer": referrer,
+            "scene": scene,
         },
         base={"phone": PHONE, "sms_code": SMS_CODE},
     ),

@@ -96,8 +96,10 @@ class TestUnknownPersonWithAFreeNumber:
         assert phone.client.get("/api/me").json()["phone"] == held.masked
 
     def test_referrer_counts(self, phone: Phone, member: Phone) -> None:
-        assert phone_login(phone, referrer=member.uid).status_code == 201
-        assert str(Referral.objects.get().referrer_id) == str(member.uid)
+        assert phone_login(phone, referrer=member.uid, scene="poster").status_code == 201
+        referral = Referral.objects.get()
+        assert str(referral.referrer_id) == str(member.uid)
+        assert referral.scene == "poster"
 
     def test_ticket_is_used_up(self, phone: Phone) -> None:
         ticket = phone.ticket()

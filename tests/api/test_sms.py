@@ -509,8 +509,9 @@ def test_known_number_signs_in(line: Line, register: bool) -> None:
 
 def test_referrer_of_a_number_counts(line: Line, make_user: Any) -> None:
     inviter = make_user()
-    line.login(register=True, referrer=str(inviter.pk))
-    assert Referral.objects.get().referrer == inviter
+    line.login(register=True, referrer=str(inviter.pk), scene="poster")
+    referral = Referral.objects.get()
+    assert (referral.referrer, referral.scene) == (inviter, "poster")
 
 
 def test_inactive_user_does_not_come_in_by_sms(line: Line) -> None:

@@ -90,6 +90,7 @@ class PhoneLoginView(SignInView):
             proof=proof,
             ticket=form.validated_data.get("ticket"),
             referrer=form.validated_data.get("referrer"),
+            scene=form.validated_data.get("scene"),
             device=device_of(request),
         )
         return answer_phone(result)

@@ -57,6 +57,7 @@ class LoginSmsSerializer(TicketMixin):
     sms_code = TextField(max_length=MAX_SMS_CODE)
     register = FlagField(required=False, allow_null=True, default=False)
     referrer = ReferrerField(required=False)
+    scene = ReferrerField(required=False)
 
 
 class SmsCodeView(WechatView):
@@ -84,19 +85,16 @@ class LoginSmsView(SignInView):
             "sms_code": fields["sms_code"],
             "device": device_of(request),
         }
+        origin = {"referrer": fields.get("referrer"), "scene": fields.get("scene")}
         if fields.get("ticket"):
+            person = self.confirm(form)
+            ticket = fields["ticket"]
             return answer_phone(
-                services.attach_by_sms(
-                    person=self.confirm(form),
-                    ticket=fields["ticket"],
-                    referrer=fields.get("referrer"),
-                    **proof,
-                )
+                services.attach_by_sms(person=person, ticket=ticket, **origin, **proof)
             )
         app = fields.get("app") or None
         if fields["register"]:
-            referrer = fields.get("referrer")
-            return self.answer(services.authorize_by_sms(app=app, referrer=referrer, **proof))
+            return self.answer(services.authorize_by_sms(app=app, **origin, **proof))
         return self.answer(services.login_by_sms(app=app, **proof))
 
 

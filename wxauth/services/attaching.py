@@ -43,6 +43,7 @@ class Arrival:
     person: ConfirmedPerson
     ticket: str | None = field(default=None, repr=False)
     referrer: Any = None
+    scene: Any = None
     device: Device = NOWHERE
 
     @property
@@ -213,7 +214,7 @@ def _enter(arrival: Arrival, proved: ProvedNumber | None, *, now: datetime) -> _
     holder = PhoneNumber.objects.find(proved.number)
     if holder is not None:
         raise _LookAgain(holder.user)
-    identity = create_account(person, Profile(), arrival.referrer, now=now)
+    identity = create_account(person, Profile(), arrival.referrer, now=now, scene=arrival.scene)
     bind_new(identity.user, proved, now=now, device=device, app=person.app.alias)
     session = open_wechat_session(identity, person, device, now=now, registered=True)
     return _Entry(identity=identity, session=session, registered=True)

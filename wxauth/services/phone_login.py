@@ -50,6 +50,7 @@ def phone_login(
     proof: PhoneCode | OpenData,
     ticket: str | None = None,
     referrer: Any = None,
+    scene: Any = None,
     device: Device = NOWHERE,
 ) -> PhoneSignIn:
     """
@@ -61,7 +62,7 @@ def phone_login(
     """
     if isinstance(proof, OpenData):
         check_data_is_taken()
-    arrival = Arrival(person=person, ticket=ticket, referrer=referrer, device=device)
+    arrival = Arrival(person=person, ticket=ticket, referrer=referrer, scene=scene, device=device)
     match = identities.find(person)
     if match is not None:
         with audit.refusals(**arrival.origin):

@@ -62,6 +62,7 @@ def authorize_by_sms(
     sms_code: str,
     app: str | None = None,
     referrer: Any = None,
+    scene: Any = None,
     device: Device = NOWHERE,
 ) -> SignIn:
     """
@@ -81,7 +82,7 @@ def authorize_by_sms(
         user = conf.create_user(app=wechat_app)
         proved = ProvedNumber(number, PhoneNumber.Source.SMS)
         bind_new(user, proved, now=now, device=device, app=wechat_app.alias)
-        complete_account(user, wechat_app, Profile(), referrer, identity=None, now=now)
+        complete_account(user, wechat_app, Profile(), referrer, identity=None, now=now, scene=scene)
         return user, True
 
     return _sign_in(enter, app=wechat_app, device=device)
@@ -94,6 +95,7 @@ def attach_by_sms(
     phone: str,
     sms_code: str,
     referrer: Any = None,
+    scene: Any = None,
     device: Device = NOWHERE,
 ) -> PhoneSignIn:
     """
@@ -105,7 +107,7 @@ def attach_by_sms(
     number = read_number(phone)
     proof = _prove(number, sms_code, device=device, app=person.app)
     return enter_by_number(
-        Arrival(person=person, ticket=ticket, referrer=referrer, device=device),
+        Arrival(person=person, ticket=ticket, referrer=referrer, scene=scene, device=device),
         ProvedNumber(number, PhoneNumber.Source.SMS),
         spend=lambda: spend_code(proof),
     )

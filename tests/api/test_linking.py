@@ -344,7 +344,7 @@ class TestLastWayIn:
         self, make_user: Any, settings: Any
     ) -> None:
         user = make_user()
-        user.username = "wx_0123456789"
+        setattr(user, user.USERNAME_FIELD, "wx_0123456789")
         user.set_password("correct horse")
         settings.WXAUTH_SMS_BACKEND = None
         settings.WXAUTH_APPS = {"site": settings.WXAUTH_APPS["site"]}

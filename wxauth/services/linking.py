@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from wxauth import backends, identities, session_keys, transactions, users
+from wxauth import backends, identities, session_keys, transactions
 from wxauth.conf import HostUser, conf
 from wxauth.exceptions import AlreadyLinked, IdentityTaken, NotFound, TokenInvalid
 from wxauth.identities import ConfirmedPerson
@@ -13,6 +13,7 @@ from wxauth.models import AuditEvent, LoginSession, PhoneNumber, WechatIdentity,
 from wxauth.services import audit
 from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.freshness import require_fresh
+from wxauth.services.locking import lock_people
 from wxauth.services.sessions import revoke
 from wxauth.services.ways_in import check_way_in
 from wxauth.signals import phone_unbound, wechat_bound, wechat_unbound
@@ -171,9 +172,8 @@ def _unlink(
 
 
 def _lock(owner: HostUser) -> tuple[HostUser, list[WechatIdentity]]:
-    """Lock the user and their identities, so that sign-ins wait, and return what is so now."""
-    WechatIdentity.objects.lock_of(owner)
-    user = users.lock(owner)
+    """Lock the user and what leads to them, so that sign-ins wait; return what is so now."""
+    user = lock_people(owner.pk).get(owner.pk)
     if user is None:
         raise TokenInvalid(reason="the user is gone")
     backends.check_entry(user)

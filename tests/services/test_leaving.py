@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from tests.phone import Phone
 from wxauth.conf import WechatApp
+from wxauth.devices import Device
 from wxauth.models import AuditEvent, DeletionRequest, LoginSession, Referral
 from wxauth.services import leaving
-from wxauth.services.devices import Device
 from wxauth.services.leaving import Outcome, carry_out, due_requests, owned_rows
 from wxauth.simulator import WechatSimulator
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from wxauth.devices import Device
 from wxauth.models import SmsCode, Tally
 from wxauth.services import limits
-from wxauth.services.devices import Device
 from wxauth.services.limits import Counted
 
 NOW = datetime(2026, 3, 1, 12, 0, 10, tzinfo=UTC)

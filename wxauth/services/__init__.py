@@ -1,9 +1,9 @@
 """The use cases, for every door and for the host project's own code. Keyword arguments only."""
 
+from wxauth.devices import Device
 from wxauth.identities import ConfirmedPerson
 from wxauth.services.attaching import PhoneSignIn
 from wxauth.services.audit import read_activity
-from wxauth.services.devices import Device
 from wxauth.services.freshness import require_fresh
 from wxauth.services.linking import Linked, bind_wechat, unbind_phone, unbind_wechat
 from wxauth.services.merge_plans import MergePlan, PlanLine, is_merged, merged_into, plan_merge

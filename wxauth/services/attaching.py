@@ -16,11 +16,11 @@ from django.utils import timezone
 
 from wxauth import backends, identities, session_keys, tickets, transactions, users
 from wxauth.conf import HostUser
+from wxauth.devices import NOWHERE, Device
 from wxauth.exceptions import PasswordLoginFailed, PhoneTaken, StoreUnavailable
 from wxauth.identities import ConfirmedPerson
 from wxauth.models import AuditEvent, LoginSession, PhoneNumber, WechatIdentity
 from wxauth.services import audit
-from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.numbers import mask
 from wxauth.services.open_data import Profile
 from wxauth.services.phones import ProvedNumber, bind_new

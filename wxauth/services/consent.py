@@ -4,9 +4,9 @@ from django.utils import timezone
 
 from wxauth import transactions
 from wxauth.conf import HostUser
+from wxauth.devices import NOWHERE, Device
 from wxauth.models import AuditEvent, WechatProfile
 from wxauth.services import audit
-from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.locking import lock_entrant
 
 

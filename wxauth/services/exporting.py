@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from wxauth.conf import HostUser, conf
+from wxauth.devices import NOWHERE, Device
 from wxauth.models import (
     AuditEvent,
     DeletionRequest,
@@ -24,7 +25,6 @@ from wxauth.models import (
     WechatUnion,
 )
 from wxauth.services import audit
-from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.merge_plans import merged_users
 from wxauth.signals import collecting_export
 from wxauth.transactions import SENDER

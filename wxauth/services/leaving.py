@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from wxauth import session_keys, transactions
 from wxauth.conf import HostUser, conf
+from wxauth.devices import NOWHERE, Device
 from wxauth.models import (
     AuditEvent,
     DeletionRequest,
@@ -25,7 +26,6 @@ from wxauth.models import (
 )
 from wxauth.models.leaving import ERROR_LENGTH
 from wxauth.services import audit
-from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.freshness import require_fresh
 from wxauth.services.locking import lock_entrant, lock_people
 from wxauth.services.merge_plans import merged_users

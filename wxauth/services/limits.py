@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from wxauth import crypto
 from wxauth.conf import conf
+from wxauth.devices import Device
 from wxauth.models import SmsCode, Tally
-from wxauth.services.devices import Device
 
 HOUR, DAY = 3600, 86400  # seconds
 NO_ADDRESS = "::"  # all whose address nobody knows are counted together

@@ -7,11 +7,11 @@ from django.utils import timezone
 
 from wxauth import backends, identities, session_keys, transactions
 from wxauth.conf import HostUser, conf
+from wxauth.devices import NOWHERE, Device
 from wxauth.exceptions import AlreadyLinked, IdentityTaken, NotFound, TokenInvalid
 from wxauth.identities import ConfirmedPerson
 from wxauth.models import AuditEvent, LoginSession, PhoneNumber, WechatIdentity, WechatUnion
 from wxauth.services import audit
-from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.freshness import require_fresh
 from wxauth.services.locking import lock_people
 from wxauth.services.sessions import revoke

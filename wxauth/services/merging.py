@@ -9,12 +9,12 @@ from django.utils import timezone
 
 from wxauth import session_keys, transactions
 from wxauth.conf import HostUser
+from wxauth.devices import NOWHERE, Device
 from wxauth.exceptions import MergeProofInvalid, MergeRefused, TokenInvalid
 from wxauth.models import AuditEvent, LoginSession, Merge, MergeStep, WechatIdentity
 from wxauth.models.merge import UNDO_PERIOD
 from wxauth.services import own_rows
 from wxauth.services.audit import record
-from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.freshness import require_fresh
 from wxauth.services.locking import lock_people, lock_users
 from wxauth.services.merge_plans import check_allowed, is_merged, plan_merge, reload_users

@@ -18,10 +18,10 @@ from django.views.decorators.debug import sensitive_variables
 
 from wxauth import backends, session_keys, transactions
 from wxauth.conf import HostUser
+from wxauth.devices import NOWHERE, Device
 from wxauth.exceptions import NotRegistered, PasswordRefused, PhoneRequired
 from wxauth.models import AuditEvent, LoginSession, PhoneNumber, SmsCode
 from wxauth.services import audit
-from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.freshness import require_fresh
 from wxauth.services.locking import lock_entrant
 from wxauth.services.numbers import read_number

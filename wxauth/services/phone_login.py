@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wxauth import backends, identities
+from wxauth.devices import NOWHERE, Device
 from wxauth.identities import ConfirmedPerson
 from wxauth.models import PhoneNumber
 from wxauth.services import audit
@@ -19,7 +20,6 @@ from wxauth.services.attaching import (
     PhoneSignIn,
     enter_by_number,
 )
-from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.open_data import OpenData
 from wxauth.services.phones import (
     ProvedNumber,

@@ -10,6 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from wxauth import backends, tokens, transactions, users
 from wxauth.conf import HostUser, WechatApp, conf
+from wxauth.devices import NOWHERE, Device
 from wxauth.exceptions import NotRegistered, PasswordLoginFailed, SmsCodeInvalid, TooManyAttempts
 from wxauth.identities import ConfirmedPerson
 from wxauth.models import AuditEvent, LoginSession, PhoneNumber, SmsCode, Tally
@@ -20,7 +21,6 @@ from wxauth.services.attaching import (
     enter_by_number,
     enter_by_password,
 )
-from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.limits import Counted
 from wxauth.services.numbers import mask, read_number
 from wxauth.services.open_data import Profile

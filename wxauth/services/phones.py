@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from wxauth import backends, session_keys, transactions
 from wxauth.conf import AppKind, HostUser, WechatApp, conf
+from wxauth.devices import NOWHERE, Device
 from wxauth.exceptions import (
     PhoneDataDisabled,
     PhoneNumberInvalid,
@@ -19,7 +20,6 @@ from wxauth.exceptions import (
 )
 from wxauth.models import AuditEvent, LoginSession, PhoneNumber, SmsCode, WechatIdentity
 from wxauth.services import audit
-from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.freshness import require_fresh
 from wxauth.services.locking import lock_entrant
 from wxauth.services.numbers import read_number

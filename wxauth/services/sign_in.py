@@ -9,12 +9,12 @@ from django.utils import timezone
 
 from wxauth import backends, departures, identities, session_keys, tickets, tokens, transactions
 from wxauth.conf import HostUser, WechatApp, conf
+from wxauth.devices import NOWHERE, Device
 from wxauth.exceptions import NotRegistered, StoreUnavailable
 from wxauth.identities import ConfirmedPerson
 from wxauth.models import LoginSession, WechatIdentity, WechatProfile
 from wxauth.models.session import USER_AGENT_LENGTH
 from wxauth.services.audit import refusals
-from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.open_data import OpenData, Profile, read_profile
 from wxauth.services.referrals import record_referral
 from wxauth.signals import user_logged_in, user_registered

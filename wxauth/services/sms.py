@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from wxauth import crypto, transactions
 from wxauth.conf import conf
+from wxauth.devices import NOWHERE, Device
 from wxauth.exceptions import (
     SmsCodeInvalid,
     SmsDisabled,
@@ -22,7 +23,6 @@ from wxauth.exceptions import (
 )
 from wxauth.models import SmsCode
 from wxauth.services import limits
-from wxauth.services.devices import NOWHERE, Device
 from wxauth.services.limits import Counted
 from wxauth.services.numbers import read_sms_number
 from wxauth.sms.base import SmsMessage

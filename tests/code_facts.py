@@ -12,7 +12,9 @@ from wxauth.api.urls import urlpatterns
 from wxauth.exceptions import WxauthError
 from wxauth.wechat.errcodes import CODE_TO_SESSION, MEANINGS, meaning
 
-CONF_SOURCE = Path(conf_module.__file__).read_text("utf-8")
+CONF_SOURCE = "\n".join(
+    file.read_text("utf-8") for file in sorted(Path(conf_module.__file__).parent.glob("*.py"))
+)
 
 
 def read_settings() -> set[str]:

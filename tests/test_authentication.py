@@ -62,6 +62,19 @@ def test_ban_bites_on_a_host_view_at_once(session: LoginSession, api: APIClient)
     assert get(session, api).status_code == 401
 
 
+def test_lasting_token_is_good_as_long_as_its_session(
+    session: LoginSession, api: APIClient, time_machine: Any
+) -> None:
+    session.expires_at = session.rotated_at + timedelta(days=400)
+    session.save()
+    header = {"authorization": f"Bearer {tokens.issue_lasting(session)}"}
+
+    time_machine.move_to(session.expires_at - timedelta(seconds=5))
+    assert api.get("/orders/", headers=header).status_code == 200
+    time_machine.move_to(session.expires_at + timedelta(seconds=5))
+    assert api.get("/orders/", headers=header).status_code == 401
+
+
 def test_foreign_header_is_left_to_other_authenticators(api: APIClient) -> None:
     assert api.get("/deliveries/", headers={"authorization": "Basic dTpw"}).status_code == 401
 

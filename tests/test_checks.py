@@ -13,7 +13,7 @@ from django.db import DatabaseError, connections
 
 from wxauth import checks
 from wxauth.backends import WechatBackend
-from wxauth.conf import SMS_CONSOLE as CONSOLE
+from wxauth.conf.sms import SMS_CONSOLE as CONSOLE
 from wxauth.sms.base import SmsSender
 
 pytestmark = pytest.mark.static

@@ -7,7 +7,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tests import settings as host
 from wxauth import erasure, users
-from wxauth.conf import ATTEMPT_LIMITS, AppKind, Conf, WechatApp, build_app, conf
+from wxauth.conf import AppKind, Conf, WechatApp, build_app, conf
+from wxauth.conf.sms import ATTEMPT_LIMITS
 from wxauth.exceptions import UnknownApp
 from wxauth.sms.console import ConsoleSender
 
@@ -17,6 +18,7 @@ SECRET = "a-secret-that-no-text-may-show"
 APP = {"app_id": "wx0", "app_secret": SECRET}
 
 # property: its setting, its default, a value a project may set, and what is read then
+MAKE_USER = f"{__name__}.make_user"
 SETTINGS = {
     "api_base_url": (
         "WXAUTH_API_BASE_URL",
@@ -54,7 +56,7 @@ SETTINGS = {
         timedelta(0),
     ),
     "erase_user": ("WXAUTH_ERASE_USER", erasure.anonymise, "wxauth.erasure.erase", erasure.erase),
-    "create_user": ("WXAUTH_CREATE_USER", users.create_user, f"{__name__}.make_user", None),
+    "create_user": ("WXAUTH_CREATE_USER", users.create_user, MAKE_USER, None),
     "sms_backend": (
         "WXAUTH_SMS_BACKEND",
         None,
@@ -69,6 +71,29 @@ SETTINGS = {
         {"sms_number": None},
         {**ATTEMPT_LIMITS, "sms_number": None},
     ),
+    "open_base_url": (
+        "WXAUTH_OPEN_BASE_URL",
+        "https://open.weixin.qq.com",
+        "http://127.0.0.1:9/",
+        "http://127.0.0.1:9",
+    ),
+    "return_origins": ("WXAUTH_RETURN_ORIGINS", [], ["https://a.example"], ["https://a.example"]),
+    "keep_provider_tokens": ("WXAUTH_KEEP_PROVIDER_TOKENS", False, 1, True),
+    "avatar_hosts": ("WXAUTH_AVATAR_HOSTS", [], [".qlogo.cn"], [".qlogo.cn"]),
+    "apifactory_apps": ("WXAUTH_APIFACTORY_APPS", {}, {"tz": "mall"}, {"tz": "mall"}),
+    "apifactory_token_lifetime": (
+        "WXAUTH_APIFACTORY_TOKEN_LIFETIME",
+        timedelta(days=90),
+        timedelta(days=1),
+        timedelta(days=1),
+    ),
+    "apifactory_user_detail": (
+        "WXAUTH_APIFACTORY_USER_DETAIL",
+        None,
+        MAKE_USER,
+        None,
+    ),
+    "apifactory_config": ("WXAUTH_APIFACTORY_CONFIG", {}, {"a": "1"}, {"a": "1"}),
     "update_last_login": ("SIMPLE_JWT", False, {"UPDATE_LAST_LOGIN": True}, True),
     "user_model": ("AUTH_USER_MODEL", "auth.User", "host.User", "host.User"),
     "language_code": ("LANGUAGE_CODE", "en-us", "zh-hans", "zh-hans"),
@@ -106,11 +131,11 @@ def test_setting_that_is_given_is_read_live(settings, name):
 
     setattr(settings, setting, value)
 
-    assert getattr(conf, name) == (make_user if name == "create_user" else read)
+    assert getattr(conf, name) == (make_user if value == MAKE_USER else read)
 
 
 def test_every_property_is_tested_here():
-    properties = {name for name, member in vars(Conf).items() if isinstance(member, property)}
+    properties = {name for name in dir(Conf) if isinstance(getattr(Conf, name), property)}
 
     assert properties == SETTINGS.keys() | NOT_IN_TABLE
 

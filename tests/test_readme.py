@@ -148,7 +148,8 @@ def evaluate(text: str) -> Any:
 
 def property_of(setting: str) -> str:
     """Return the property of ``conf`` whose docstring begins with this setting, or mentions it."""
-    for name, value in vars(Conf).items():
+    for name in dir(Conf):
+        value = getattr(Conf, name)
         if isinstance(value, property) and f"``{setting}``" in (value.__doc__ or ""):
             return name
     raise AssertionError(f"no property of conf names {setting}")

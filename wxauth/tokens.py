@@ -110,9 +110,16 @@ def read_refresh(raw: str) -> RefreshToken:
     return _read(RefreshToken, raw)
 
 
-def session_end(now: datetime) -> datetime:
+def issue_lasting(session: LoginSession) -> str:
+    """Return an access token as good as its session, for clients that cannot refresh one."""
+    token = AccessToken.of(session)
+    token.set_exp(from_time=session.expires_at, lifetime=timedelta(0))
+    return str(token)
+
+
+def session_end(now: datetime, *, lifetime: timedelta | None = None) -> datetime:
     """Return when a session ends that began, or was refreshed, at ``now``."""
-    return now + conf.tokens.refresh_lifetime
+    return now + (conf.tokens.refresh_lifetime if lifetime is None else lifetime)
 
 
 def _read(kind: type[Any], raw: str | bytes) -> Any:

@@ -163,14 +163,17 @@ def test_services_own_users_and_own_apps_work_as_documented(project: Project) ->
 PHONE = """
 const [WECHAT, APP_ID, SITE] = process.argv.slice(2);
 const store = {}, asked = [];
+const until = async (condition) => { while (condition && !condition()) await tick(); };
+const tick = () => new Promise((done) => setTimeout(done, 5));
 globalThis.wx = {
   login: ({ success, fail }) =>
     fetch(`${WECHAT}/_sim/login?user=node&appid=${APP_ID}`)
       .then((answer) => answer.json()).then(success, fail),
   request: ({ url, method = "GET", data, header = {}, success, fail }) => {
+    const { hold, ...headers } = { "Content-Type": "application/json", ...header };
     asked.push(new URL(url).pathname.split("/").pop());
-    const headers = { "Content-Type": "application/json", ...header };
     return fetch(url, { method, headers, body: data && JSON.stringify(data) })
+      .then((answer) => until(hold).then(() => answer))
       .then(async (answer) => ({ statusCode: answer.status, data: await answer.json() }))
       .then(success, fail);
   },
@@ -178,11 +181,13 @@ globalThis.wx = {
   getStorageSync: (name) => store[name] ?? "",
 };
 const { request } = require("./session.js");
-const me = () => request({ url: `${SITE}/api/me` });
+const me = (hold) => request({ url: `${SITE}/api/me`, header: { hold } });
+const isRenewed = () => store.access !== "expired";
 const acts = {
   async first() { return [await me()]; },
   async later() { return [await me()]; },
   async expired() { store.access = "expired"; return Promise.all([me(), me(), me()]); },
+  async expiredAndSlow() { store.access = "expired"; return Promise.all([me(), me(isRenewed)]); },
   async signedOut() { store.access = store.refresh = "expired"; return [await me()]; },
 };
 (async () => {
@@ -211,5 +216,6 @@ def test_mini_program_of_the_readme_signs_in_and_renews(project: Project, tmp_pa
     assert told["first"] == [[200], ["login", "me", "register_simple"]]
     assert told["later"] == [[200], ["me"]]
     assert told["expired"] == [[200, 200, 200], ["me"] * 6 + ["refresh_token"]]
+    assert told["expiredAndSlow"] == [[200, 200], ["me"] * 4 + ["refresh_token"]]
     assert told["signedOut"] == [[200], ["login", "me", "me", "refresh_token"]]
     assert len(set(told["uid"])) == 1

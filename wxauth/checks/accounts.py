@@ -7,7 +7,8 @@ from typing import Any
 from django.core.checks import CheckMessage, register
 
 from wxauth.checks.messages import TAG, error
-from wxauth.conf import ATTEMPT_LIMITS, conf
+from wxauth.conf import conf
+from wxauth.conf.sms import ATTEMPT_LIMITS
 
 REFERRAL_DEPTHS = range(1, 11)
 COUNTRY = re.compile(r"[1-9][0-9]{0,2}")  # E.164: one to three digits

@@ -211,7 +211,7 @@ def open_session(
         ip_address=device.ip_address,
         created_at=now,
         rotated_at=now,
-        expires_at=tokens.session_end(now),
+        expires_at=tokens.session_end(now, lifetime=device.session_lifetime),
     )
     if not registered:
         session.deletion_cancelled = departures.cancel_on_return(

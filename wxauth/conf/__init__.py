@@ -4,58 +4,37 @@ The settings, read live, and the one place that reads ``django.conf.settings``.
 Every setting of ours is a typed property of ``conf``; the documentation's table has them all.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any, TypeAlias
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from wxauth.conf.apifactory import ApifactorySettings
+from wxauth.conf.apps import AppKind, WechatApp, build_app
+from wxauth.conf.sms import SmsSettings
+from wxauth.conf.web import WebSettings
 from wxauth.exceptions import UnknownApp
+
+__all__ = [
+    "API_BASE_URL",
+    "AppKind",
+    "Conf",
+    "HostUser",
+    "TokenSettings",
+    "WechatApp",
+    "build_app",
+    "conf",
+]
 
 API_BASE_URL = "https://api.weixin.qq.com"
 DEFAULT_ALIAS = "default"
-DEFAULT_SCOPE = "default"
-SMS_CONSOLE = "wxauth.sms.console.ConsoleSender"
-ATTEMPT_LIMITS = {
-    "sms_number": 10,
-    "sms_address": 200,
-    "sms_device": 20,
-    "password_number": 20,
-    "password_address": 200,
-}
-
-APP_KEYS = {"kind", "app_id", "app_secret", "union_scope", "push_token", "push_aes_key"}
-AES_KEY = re.compile(r"[A-Za-z0-9]{43}")  # what WeChat calls EncodingAESKey
 
 # A row of AUTH_USER_MODEL. Its class is the host project's choice, so no type says more.
 HostUser: TypeAlias = Any
-
-
-class AppKind(StrEnum):
-    """What an app is to WeChat, and so which of its APIs it may call."""
-
-    MINI_PROGRAM = "mini_program"
-    OFFICIAL_ACCOUNT = "official_account"
-    WEBSITE = "website"
-    MOBILE = "mobile"
-
-
-@dataclass(frozen=True, slots=True)
-class WechatApp:
-    """One registered app: the alias that clients name, and what WeChat knows it by."""
-
-    alias: str
-    kind: AppKind
-    app_id: str
-    app_secret: str = field(repr=False)
-    union_scope: str = DEFAULT_SCOPE
-    push_token: str = field(default="", repr=False)
-    push_aes_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,54 +51,7 @@ class TokenSettings:
     leeway: float | timedelta
 
 
-def build_app(alias: str, entry: Mapping[str, Any]) -> WechatApp:
-    """Return the app of one entry of ``WXAUTH_APPS``, or raise ``ImproperlyConfigured``."""
-    if not isinstance(entry, Mapping):
-        raise ImproperlyConfigured(f"WXAUTH_APPS[{alias!r}] is not a dict.")
-    unknown = set(entry) - APP_KEYS
-    if unknown:
-        raise ImproperlyConfigured(
-            f"WXAUTH_APPS[{alias!r}] has unknown keys: {', '.join(sorted(map(str, unknown)))}."
-        )
-    try:
-        kind = AppKind(entry.get("kind", AppKind.MINI_PROGRAM))
-    except ValueError:
-        kinds = ", ".join(AppKind)
-        raise ImproperlyConfigured(
-            f"WXAUTH_APPS[{alias!r}] has the unknown kind {entry['kind']!r}; it is one of {kinds}."
-        ) from None
-    app_id, app_secret = entry.get("app_id"), entry.get("app_secret")
-    if not app_id or not app_secret:
-        raise ImproperlyConfigured(f"WXAUTH_APPS[{alias!r}] needs app_id and app_secret.")
-    union_scope = entry.get("union_scope") or DEFAULT_SCOPE
-    if not all(isinstance(text, str) for text in (alias, app_id, app_secret, union_scope)):
-        raise ImproperlyConfigured(
-            f"WXAUTH_APPS[{alias!r}]: alias, app_id, app_secret and union_scope are texts."
-        )
-    return WechatApp(
-        alias=alias,
-        kind=kind,
-        app_id=app_id,
-        app_secret=app_secret,
-        union_scope=union_scope,
-        **_push_keys(alias, entry),
-    )
-
-
-def _push_keys(alias: str, entry: Mapping[str, Any]) -> dict[str, str]:
-    keys = {name: entry.get(name) or "" for name in ("push_token", "push_aes_key")}
-    if not all(isinstance(text, str) for text in keys.values()):
-        raise ImproperlyConfigured(f"WXAUTH_APPS[{alias!r}]: what push_ keys hold are texts.")
-    if keys["push_aes_key"] and not AES_KEY.fullmatch(keys["push_aes_key"]):
-        raise ImproperlyConfigured(
-            f"WXAUTH_APPS[{alias!r}]: push_aes_key is not 43 letters and digits."
-        )
-    if keys["push_aes_key"] and not keys["push_token"]:
-        raise ImproperlyConfigured(f"WXAUTH_APPS[{alias!r}] has push_aes_key and no push_token.")
-    return keys
-
-
-class Conf:
+class Conf(WebSettings, ApifactorySettings, SmsSettings):
     """Our settings. Each read looks at the settings module, so ``override_settings`` works."""
 
     @property
@@ -262,39 +194,6 @@ class Conf:
     def referral_depth(self) -> int:
         """``WXAUTH_REFERRAL_DEPTH``: levels of invited people that are counted, 1 to 10."""
         return getattr(settings, "WXAUTH_REFERRAL_DEPTH", 3)
-
-    # Text messages
-
-    @property
-    def sms_backend(self) -> Callable[..., Any] | None:
-        """
-        ``WXAUTH_SMS_BACKEND``: dotted path of the class that sends text messages.
-
-        Without it the console serves while ``DEBUG`` is on, and nobody in production: None.
-        """
-        path = getattr(settings, "WXAUTH_SMS_BACKEND", None)
-        if path is None and self.debug:
-            path = SMS_CONSOLE
-        return import_string(path) if path else None
-
-    @property
-    def sms_options(self) -> dict[str, Any]:
-        """``WXAUTH_SMS_OPTIONS``: the keyword arguments of that class; may hold secrets."""
-        return getattr(settings, "WXAUTH_SMS_OPTIONS", {})
-
-    @property
-    def sms_countries(self) -> list[str]:
-        """
-        ``WXAUTH_SMS_COUNTRIES``: calling codes to which messages go.
-
-        The first is the country of numbers that are typed without one.
-        """
-        return getattr(settings, "WXAUTH_SMS_COUNTRIES", ["86"])
-
-    @property
-    def attempt_limits(self) -> dict[str, int | None]:
-        """``WXAUTH_ATTEMPT_LIMITS``: messages per day and password attempts per hour, or None."""
-        return {**ATTEMPT_LIMITS, **getattr(settings, "WXAUTH_ATTEMPT_LIMITS", {})}
 
 
 conf = Conf()

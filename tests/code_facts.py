@@ -7,9 +7,9 @@ from pathlib import Path
 from tests.documents import ROOT
 from wxauth import checks
 from wxauth import conf as conf_module
-from wxauth.api import errors
 from wxauth.api.urls import urlpatterns
 from wxauth.exceptions import WxauthError
+from wxauth.rest import failures
 from wxauth.wechat.errcodes import CODE_TO_SESSION, MEANINGS, meaning
 
 CONF_SOURCE = "\n".join(
@@ -41,7 +41,7 @@ def all_errors() -> set[tuple[str, int, str]]:
         classes += kind.__subclasses__()
         if kind.__module__.startswith("wxauth."):
             found.add((kind.code, kind.status, kind.action))
-    rows = [*(row for _, row in errors.FOREIGN), errors.TOO_LARGE]
+    rows = [*(row for _, row in failures.FOREIGN), failures.TOO_LARGE]
     return found | {(code, status, action) for code, status, _, action in rows}
 
 

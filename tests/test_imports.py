@@ -34,7 +34,7 @@ VAGUE = {"utils", "util", "helpers", "common", "misc", "tools", "lib"}
 
 # What is imported: the packages and modules that may import it.
 MAY_IMPORT = {
-    "rest_framework": (*DOORS, "wxauth.authentication"),
+    "rest_framework": (*DOORS, "wxauth.authentication", "wxauth.rest"),
     "rest_framework_simplejwt": (*DOORS, "wxauth.authentication", "wxauth.tokens"),
     "requests": ("wxauth.wechat.http",),
     "urllib3": ("wxauth.wechat.http",),

@@ -18,7 +18,7 @@ from tests.api.answers import check_refusal
 from tests.cache_dump import everything_in_the_cache
 from tests.conftest import empty_caches
 from tests.phone import Phone
-from wxauth.api.throttling import AddressThrottle, PersonThrottle, client_address, parse_rate
+from wxauth.rest.throttling import AddressThrottle, PersonThrottle, client_address, parse_rate
 
 NOON = datetime(2026, 3, 1, 12, 0, 10, tzinfo=UTC)  # 50 seconds before the minute is over
 LIMIT = 3

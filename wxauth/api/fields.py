@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.utils import html
 
-from wxauth.api.parsers import read_json
+from wxauth.rest.parsers import read_json
 
 MAX_JSON = 16 * 1024  # bytes of the text
 MAX_DEPTH = 16

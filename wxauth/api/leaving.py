@@ -7,10 +7,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from wxauth.api.base import SignedInView, device_of
+from wxauth.api.base import SignedInView
 from wxauth.api.fields import FlagField, TextField
-from wxauth.api.throttling import PersonThrottle
 from wxauth.models import WechatProfile
+from wxauth.rest.throttling import PersonThrottle
+from wxauth.rest.views import device_of
 from wxauth.services.consent import give_consent, revoke_consent
 from wxauth.services.exporting import export
 from wxauth.services.freshness import require_fresh

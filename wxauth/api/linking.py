@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.utils import html
 
 from wxauth import services
-from wxauth.api.base import SignedInView, SignInView, device_of
+from wxauth.api.base import SignedInView, SignInView
 from wxauth.api.fields import TextField
 from wxauth.api.serializers import (
     MAX_CODE,
@@ -21,7 +21,8 @@ from wxauth.api.serializers import (
     RegisterSerializer,
     sign_in_body,
 )
-from wxauth.api.throttling import PersonThrottle
+from wxauth.rest.throttling import PersonThrottle
+from wxauth.rest.views import device_of
 from wxauth.services import Linked, OpenData, PhoneCode, PhoneSignIn
 from wxauth.services.phones import check_data_is_taken
 

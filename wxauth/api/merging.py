@@ -8,11 +8,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from wxauth import services
-from wxauth.api.base import SignedInView, device_of
+from wxauth.api.base import SignedInView
 from wxauth.api.fields import SAFE_INTEGER, TextField
 from wxauth.api.serializers import MAX_TOKEN
-from wxauth.api.throttling import PersonThrottle
 from wxauth.models import Merge
+from wxauth.rest.throttling import PersonThrottle
+from wxauth.rest.views import device_of
 
 
 class NumberField(serializers.IntegerField):

@@ -8,11 +8,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from wxauth import services
-from wxauth.api.base import SignedInView, SignInView, WechatView, device_of
+from wxauth.api.base import SignedInView, SignInView, WechatView
 from wxauth.api.fields import TextField
 from wxauth.api.linking import answer_phone
 from wxauth.api.sms import MAX_PHONE, MAX_SMS_CODE, TicketMixin
-from wxauth.api.throttling import AddressThrottle, PersonThrottle
+from wxauth.rest.throttling import AddressThrottle, PersonThrottle
+from wxauth.rest.views import device_of
 
 MAX_PASSWORD = 128  # characters; hashing much longer ones would cost us more than who sends them
 

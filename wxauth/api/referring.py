@@ -9,8 +9,8 @@ from rest_framework.response import Response
 from wxauth import services
 from wxauth.api.base import SignedInView
 from wxauth.api.paging import PageSerializer, cursor_text
-from wxauth.api.throttling import PersonThrottle
 from wxauth.models import AuditEvent
+from wxauth.rest.throttling import PersonThrottle
 from wxauth.services import Friend, Referrals
 
 

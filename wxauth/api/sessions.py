@@ -14,8 +14,8 @@ from wxauth import services
 from wxauth.api.base import SignedInView
 from wxauth.api.fields import TextField
 from wxauth.api.linking import NothingSerializer
-from wxauth.api.throttling import PersonThrottle
 from wxauth.models import LoginSession
+from wxauth.rest.throttling import PersonThrottle
 
 
 class SessionIdField(TextField):

@@ -8,13 +8,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from wxauth import services
-from wxauth.api.base import SignInView, WechatView, device_of
+from wxauth.api.base import SignInView, WechatView
 from wxauth.api.fields import FlagField, ReferrerField, TextField
 from wxauth.api.linking import answer_phone
 from wxauth.api.serializers import MAX_CODE, AppMixin
-from wxauth.api.throttling import AddressThrottle
 from wxauth.exceptions import UnknownApp
 from wxauth.models import SmsCode
+from wxauth.rest.throttling import AddressThrottle
+from wxauth.rest.views import device_of
 from wxauth.services import ConfirmedPerson, confirm_ticket
 from wxauth.services.sms import GAP, LIFETIME
 

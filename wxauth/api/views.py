@@ -8,9 +8,10 @@ from rest_framework.response import Response
 
 from wxauth import services
 from wxauth.api import serializers
-from wxauth.api.base import SignedInView, SignInView, WechatView, device_of
-from wxauth.api.throttling import AddressThrottle, PersonThrottle
+from wxauth.api.base import SignedInView, SignInView, WechatView
 from wxauth.authentication import WechatJWTAuthentication
+from wxauth.rest.throttling import AddressThrottle, PersonThrottle
+from wxauth.rest.views import device_of
 
 
 class LoginView(SignInView):

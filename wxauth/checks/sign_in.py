@@ -7,10 +7,10 @@ from django.contrib.auth import get_backends
 from django.core.checks import CheckMessage, register
 from django.core.exceptions import ImproperlyConfigured
 
-from wxauth.api.throttling import AddressThrottle, PersonThrottle, parse_rate
 from wxauth.backends import WechatBackend
 from wxauth.checks.messages import TAG, error, warning
 from wxauth.conf import conf
+from wxauth.rest.throttling import AddressThrottle, PersonThrottle, parse_rate
 
 THROTTLE_SCOPES = {AddressThrottle.scope, PersonThrottle.scope}
 

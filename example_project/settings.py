@@ -107,6 +107,10 @@ USE_TZ = True
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 
+# Avatars that people upload.
+MEDIA_URL = "media/"
+MEDIA_ROOT = VAR_DIR / "media"
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -153,5 +157,7 @@ WXAUTH_APPS = read_apps(
 # The page's phone shows the messages in this file, as long as they go there.
 DEMO_MESSAGES = VAR_DIR / "text-messages.jsonl"
 WXAUTH_SMS_BACKEND, WXAUTH_SMS_OPTIONS = read_sms(DEMO_MESSAGES if DEBUG else None)
+# What the shops of API工厂's clients ask for at their start.
+WXAUTH_APIFACTORY_CONFIG = {"mallName": "wxauth demo"}
 if not read_flag("WXAUTH_THROTTLES", default=True):
     WXAUTH_THROTTLE_RATES = {"address": None, "person": None}

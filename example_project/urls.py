@@ -1,5 +1,7 @@
 """The addresses of the example project."""
 
+from django.conf import settings
+from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import include, path
 
@@ -13,4 +15,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include("wxauth.api.urls")),
     path("push/", include("wxauth.push.urls")),
+    *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),  # with DEBUG only
+    # Last: at the root of the site, so that its address is the base URL of API工厂's clients.
+    path("", include("wxauth.apifactory.urls")),
 ]

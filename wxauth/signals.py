@@ -66,3 +66,6 @@ consent_revoked = Signal()
 # user. Not after a commit: sent while the export is put together. A receiver returns a dict that
 # is added to it: name of a block to anything that JSON can say, or to an iterable of such.
 collecting_export = Signal()
+
+# user, seller (user): a client of API工厂 wants the seller to be the user's. Nothing is kept here.
+seller_claimed = Signal()

@@ -1,7 +1,5 @@
 """Serializer fields that never guess: a value of the wrong type is an error."""
 
-import json
-import math
 from typing import Any
 
 from django.core.validators import URLValidator
@@ -11,10 +9,7 @@ from rest_framework.fields import empty
 from rest_framework.utils import html
 
 from wxauth.rest.parsers import read_json
-
-MAX_JSON = 16 * 1024  # bytes of the text
-MAX_DEPTH = 16
-SAFE_INTEGER = 2**53 - 1  # what every JSON reader, MySQL's included, keeps exact
+from wxauth.rest.storable import is_storable
 
 
 class TextField(serializers.CharField):
@@ -102,28 +97,10 @@ class ObjectField(serializers.JSONField):
                 self.fail("not_an_object")
         if not isinstance(data, dict):
             self.fail("not_an_object")
-        if not _is_storable(data, MAX_DEPTH) or len(json.dumps(data)) > MAX_JSON:
+        if not is_storable(data):
             self.fail("not_storable")
         return data
 
 
 def _from_form(field: serializers.Field) -> bool:
     return html.is_html_input(field.root.initial_data)
-
-
-def _is_storable(value: Any, depth: int) -> bool:
-    if depth == 0:
-        return False
-    if isinstance(value, dict):
-        return all(_is_text(k) and _is_storable(v, depth - 1) for k, v in value.items())
-    if isinstance(value, list):
-        return all(_is_storable(item, depth - 1) for item in value)
-    if isinstance(value, str):
-        return _is_text(value)
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return value is None or abs(value) <= SAFE_INTEGER
-
-
-def _is_text(value: str) -> bool:
-    return "\x00" not in value and not any("\ud800" <= c <= "\udfff" for c in value)

@@ -9,9 +9,10 @@ from rest_framework.response import Response
 
 from wxauth import services
 from wxauth.api.base import SignedInView
-from wxauth.api.fields import SAFE_INTEGER, TextField
+from wxauth.api.fields import TextField
 from wxauth.api.serializers import MAX_TOKEN
 from wxauth.models import Merge
+from wxauth.rest.storable import SAFE_INTEGER
 from wxauth.rest.throttling import PersonThrottle
 from wxauth.rest.views import device_of
 

@@ -21,6 +21,7 @@ from wxauth.services.sms import GAP, LIFETIME
 
 MAX_PHONE = 32  # characters, as people type it
 MAX_SMS_CODE = 16
+PURPOSES = set(SmsCode.Purpose.values) - {SmsCode.Purpose.ANY}
 
 
 class PurposeField(TextField):
@@ -30,7 +31,7 @@ class PurposeField(TextField):
 
     def to_internal_value(self, data: Any) -> str:
         purpose = super().to_internal_value(data)
-        if purpose not in SmsCode.Purpose.values:
+        if purpose not in PURPOSES:
             self.fail("invalid_choice")
         return purpose
 

@@ -26,6 +26,13 @@ from wxauth.exceptions.accounts import (
     SmsUnavailable,
     TooManyAttempts,
 )
+from wxauth.exceptions.apifactory import (
+    AlreadyRegistered,
+    ImageInvalid,
+    NotOffered,
+    PictureCodeInvalid,
+    ReferrerUnknown,
+)
 from wxauth.exceptions.base import (
     WxauthError,
 )
@@ -61,14 +68,17 @@ from wxauth.exceptions.wechat import (
 
 __all__ = [
     "AlreadyLinked",
+    "AlreadyRegistered",
     "FreshSignInRequired",
     "IdentityTaken",
+    "ImageInvalid",
     "InvalidInput",
     "LastSignInMethod",
     "MergeProofInvalid",
     "MergeRefused",
     "MergeRunning",
     "NotFound",
+    "NotOffered",
     "NotRegistered",
     "PasswordLoginFailed",
     "PasswordRefused",
@@ -78,6 +88,8 @@ __all__ = [
     "PhoneNumberInvalid",
     "PhoneRequired",
     "PhoneTaken",
+    "PictureCodeInvalid",
+    "ReferrerUnknown",
     "SmsCodeInvalid",
     "SmsDisabled",
     "SmsRateLimited",

@@ -4,6 +4,7 @@ from wxauth.managers.audit import AuditEventManager
 from wxauth.managers.identity import WechatIdentityManager, WechatUnionManager
 from wxauth.managers.leaving import DeletionRequestManager
 from wxauth.managers.merge import MergeManager
+from wxauth.managers.numbering import AccountNumberManager
 from wxauth.managers.person import (
     InviteCodeManager,
     PhoneNumberManager,
@@ -14,6 +15,7 @@ from wxauth.managers.session import LoginSessionManager
 from wxauth.managers.sms import SmsCodeManager, TallyManager
 
 __all__ = [
+    "AccountNumberManager",
     "AuditEventManager",
     "DeletionRequestManager",
     "InviteCodeManager",

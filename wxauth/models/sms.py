@@ -18,6 +18,8 @@ class SmsCode(models.Model):
         LOGIN = "login", _("sign in")
         BIND = "bind", _("bind the number")
         RESET_PASSWORD = "reset_password", _("set a password")
+        # For clients of API工厂, which ask for a code before they say what for.
+        ANY = "any", _("anything")
 
     number = models.CharField(_("number"), max_length=20)  # E.164
     purpose = models.CharField(_("purpose"), max_length=20, choices=Purpose.choices)

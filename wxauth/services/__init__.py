@@ -2,9 +2,12 @@
 
 from wxauth.devices import Device
 from wxauth.identities import ConfirmedPerson
+from wxauth.models import SmsCode
 from wxauth.services.attaching import PhoneSignIn
 from wxauth.services.audit import read_activity
+from wxauth.services.avatars import store_avatar
 from wxauth.services.freshness import require_fresh
+from wxauth.services.leaving import delete_now
 from wxauth.services.linking import Linked, bind_wechat, unbind_phone, unbind_wechat
 from wxauth.services.merge_plans import MergePlan, PlanLine, is_merged, merged_into, plan_merge
 from wxauth.services.merging import (
@@ -17,10 +20,11 @@ from wxauth.services.merging import (
     undo_merge,
 )
 from wxauth.services.my_sessions import end_other_sessions, end_session, list_sessions
-from wxauth.services.open_data import OpenData
+from wxauth.services.open_data import OpenData, clean_avatar_url, clean_nickname, open_data_of
+from wxauth.services.password_accounts import change_password, register_by_sms
 from wxauth.services.passwords import reset_password, set_password
 from wxauth.services.people import confirm_code, confirm_ticket
-from wxauth.services.phone_login import PhoneCode, phone_login
+from wxauth.services.phone_login import PhoneCode, phone_login, phone_login_of_known
 from wxauth.services.phone_sign_in import (
     attach_by_password_login,
     attach_by_sms,
@@ -28,24 +32,45 @@ from wxauth.services.phone_sign_in import (
     login_by_password,
     login_by_sms,
 )
-from wxauth.services.phones import bind_phone_by_code, bind_phone_by_data, bind_phone_by_sms
-from wxauth.services.profiles import Me, change_profile, read_me
-from wxauth.services.referrals import Friend, Referrals, read_invite_code, read_referrals
+from wxauth.services.phones import (
+    bind_phone_by_code,
+    bind_phone_by_data,
+    bind_phone_by_sms,
+    read_phone_code,
+)
+from wxauth.services.pictures import check_picture, draw_picture, use_picture
+from wxauth.services.profiles import Me, change_profile, identity_of, number_of, read_me
+from wxauth.services.referrals import (
+    Friend,
+    Inviter,
+    Referrals,
+    find_referrer,
+    read_invite_code,
+    read_inviter,
+    read_referrals,
+)
 from wxauth.services.sessions import check_token, end_sessions, logout, logout_everywhere, refresh
 from wxauth.services.sign_in import (
     SignIn,
     authorize,
+    join,
     login,
     register_complex,
     register_simple,
 )
-from wxauth.services.sms import send_sms_code
+from wxauth.services.sms import check_sms_code, send_sms_code
+from wxauth.services.uids import uid_of
 from wxauth.services.wechat_session import check_wechat_session, reset_wechat_session
 
+# What a client of API工厂 asks a code for, before it says what for.
+ANY_PURPOSE = SmsCode.Purpose.ANY
+
 __all__ = [
+    "ANY_PURPOSE",
     "ConfirmedPerson",
     "Device",
     "Friend",
+    "Inviter",
     "Linked",
     "Me",
     "MergePlan",
@@ -63,18 +88,28 @@ __all__ = [
     "bind_phone_by_data",
     "bind_phone_by_sms",
     "bind_wechat",
+    "change_password",
     "change_profile",
+    "check_picture",
+    "check_sms_code",
     "check_token",
     "check_wechat_session",
+    "clean_avatar_url",
+    "clean_nickname",
     "collect_late_rows",
     "confirm_code",
     "confirm_own_merge",
     "confirm_ticket",
+    "delete_now",
+    "draw_picture",
     "end_other_sessions",
     "end_session",
     "end_sessions",
+    "find_referrer",
     "forget_merges",
+    "identity_of",
     "is_merged",
+    "join",
     "list_sessions",
     "login",
     "login_by_password",
@@ -82,15 +117,21 @@ __all__ = [
     "logout",
     "logout_everywhere",
     "merged_into",
+    "number_of",
+    "open_data_of",
     "phone_login",
+    "phone_login_of_known",
     "plan_merge",
     "propose_merge",
     "propose_own_merge",
     "read_activity",
     "read_invite_code",
+    "read_inviter",
     "read_me",
+    "read_phone_code",
     "read_referrals",
     "refresh",
+    "register_by_sms",
     "register_complex",
     "register_simple",
     "require_fresh",
@@ -99,7 +140,10 @@ __all__ = [
     "run_merge",
     "send_sms_code",
     "set_password",
+    "store_avatar",
+    "uid_of",
     "unbind_phone",
     "unbind_wechat",
     "undo_merge",
+    "use_picture",
 ]

@@ -17,7 +17,7 @@ from django.utils import timezone
 from wxauth import backends, identities, session_keys, tickets, transactions, users
 from wxauth.conf import HostUser
 from wxauth.devices import NOWHERE, Device
-from wxauth.exceptions import PasswordLoginFailed, PhoneTaken, StoreUnavailable
+from wxauth.exceptions import NotRegistered, PasswordLoginFailed, PhoneTaken, StoreUnavailable
 from wxauth.identities import ConfirmedPerson
 from wxauth.models import AuditEvent, LoginSession, PhoneNumber, WechatIdentity
 from wxauth.services import audit
@@ -38,13 +38,18 @@ from wxauth.signals import phone_bound, phone_conflict, wechat_bound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """Who is at the door. ``ticket`` is used up by what succeeds."""
+    """
+    Who is at the door. ``ticket`` is used up by what succeeds.
+
+    Without ``registers`` nobody gets a new account: ``NotRegistered`` instead.
+    """
 
     person: ConfirmedPerson
     ticket: str | None = field(default=None, repr=False)
     referrer: Any = None
     scene: Any = None
     device: Device = NOWHERE
+    registers: bool = True
 
     @property
     def origin(self) -> dict[str, Any]:
@@ -214,6 +219,8 @@ def _enter(arrival: Arrival, proved: ProvedNumber | None, *, now: datetime) -> _
     holder = PhoneNumber.objects.find(proved.number)
     if holder is not None:
         raise _LookAgain(holder.user)
+    if not arrival.registers:
+        raise NotRegistered(ticket=None)
     identity = create_account(person, Profile(), arrival.referrer, now=now, scene=arrival.scene)
     bind_new(identity.user, proved, now=now, device=device, app=person.app.alias)
     session = open_wechat_session(identity, person, device, now=now, registered=True)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from wxauth.conf import HostUser, conf
 from wxauth.devices import NOWHERE, Device
 from wxauth.models import (
+    AccountNumber,
     AuditEvent,
     DeletionRequest,
     InviteCode,
@@ -171,6 +172,7 @@ OWN: dict[str, Callable[[HostUser], Any]] = {
     "phone": lambda user: _one(
         PhoneNumber.objects.filter(user=user), "number", "source", "verified_at"
     ),
+    "number": lambda user: _one(AccountNumber.objects.filter(user=user), "number"),
     "invite_code": lambda user: _one(InviteCode.objects.filter(user=user), "code", "created_at"),
     "identities": _identities,
     "unions": lambda user: _pages(

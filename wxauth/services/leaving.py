@@ -77,6 +77,30 @@ def request_deletion(*, session: LoginSession, device: Device = NOWHERE) -> Dele
     return request
 
 
+def delete_now(*, session: LoginSession, device: Device = NOWHERE) -> Outcome:
+    """
+    Delete the account of the signed-in user at once, for clients that know no days of grace.
+
+    When the project's rows forbid it, all sessions are ended and the request stays, to be carried
+    out later. Raise ``TokenInvalid`` when the account has gone meanwhile.
+    """
+
+    def step() -> tuple[DeletionRequest, list[UUID], datetime]:
+        lock_entrant(session.user)
+        now = timezone.now()
+        source = DeletionRequest.Source.USER
+        request, sids = _ask(
+            session.user, source=source, now=now, due_at=now, device=device, app=session.app
+        )
+        if request.due_at > now:  # asked for before, with days of grace
+            DeletionRequest.objects.filter(pk=request.pk).update(due_at=now)
+        return request, sids, now
+
+    request, sids, now = transactions.run(step)
+    session_keys.forget(sids)
+    return carry_out(pk=request.pk, now=now)
+
+
 def request_deletion_for_wechat(*, user: HostUser) -> list[UUID]:
     """
     Ask for the deletion of an account whose WeChat account was closed. It is due at once: there

@@ -14,6 +14,7 @@ from wxauth.identities import ConfirmedPerson
 from wxauth.models import WechatProfile
 
 MAX_AGE = 600  # seconds between WeChat's watermark and us
+NICKNAME_LENGTH = 128  # characters
 ANONYMOUS = "微信用户"  # what WeChat calls everybody since 2021-04-28, with a grey picture
 
 
@@ -71,21 +72,23 @@ def open_data(
     return opened
 
 
+def open_data_of(*, person: ConfirmedPerson, data: OpenData) -> dict[str, Any]:
+    """Return what is inside ``data`` of this person, by the session_key of their login code."""
+    return open_data(
+        data, session_key=person.session_key, app_id=person.app.app_id, openid=person.openid
+    )
+
+
 def read_profile(person: ConfirmedPerson, data: OpenData) -> Profile:
     """Return the profile inside ``data``; raise what ``open_data`` raises."""
-    opened = open_data(
-        data,
-        session_key=person.session_key,
-        app_id=person.app.app_id,
-        openid=person.openid,
-    )
-    nickname = _clean(opened.get("nickName"))
+    opened = open_data_of(person=person, data=data)
+    nickname = clean_nickname(opened.get("nickName"))
     if nickname == ANONYMOUS:
         return Profile()
     gender = opened.get("gender")
     return Profile(
-        nickname=nickname[:128],
-        avatar_url=_clean_url(opened.get("avatarUrl")),
+        nickname=nickname,
+        avatar_url=clean_avatar_url(opened.get("avatarUrl")),
         gender=gender if gender in WechatProfile.Gender.values else WechatProfile.Gender.UNKNOWN,
     )
 
@@ -96,6 +99,11 @@ def _check_age(opened: dict[str, Any]) -> None:
         raise WechatDataInvalid(reason="the data is too old, or from the future")
 
 
+def clean_nickname(value: Any) -> str:
+    """Return the text without what no profile can hold; empty for what is no text."""
+    return _clean(value)[:NICKNAME_LENGTH]
+
+
 def _clean(value: Any) -> str:
     # Nicknames come with control characters, and lone surrogates that no database takes.
     if not isinstance(value, str):
@@ -103,7 +111,8 @@ def _clean(value: Any) -> str:
     return "".join(c for c in value if unicodedata.category(c) not in {"Cc", "Cs"}).strip()
 
 
-def _clean_url(value: Any) -> str:
+def clean_avatar_url(value: Any) -> str:
+    """Return the address when it is one that a page can show; else an empty text."""
     text = _clean(value)
     try:
         parts = urlsplit(text)

@@ -61,7 +61,7 @@ def set_password(
         raise PhoneRequired(reason="a password without a number is of no use")
     if sms_code is None:
         require_fresh(session)
-    _validate(password, user)
+    validate(password, user)
     proof = None
     if sms_code is not None:
         proof = prove_code(
@@ -74,11 +74,18 @@ def set_password(
             spend_code(proof)
 
     facts = {"device": device, "app": session.app, "by": "self" if proof is None else "sms"}
-    _change(user, password, keep=session, check=check, **facts)
+    change(user, password, keep=session, check=check, **facts)
 
 
 @sensitive_variables("password")
-def reset_password(*, phone: str, sms_code: str, password: str, device: Device = NOWHERE) -> None:
+def reset_password(
+    *,
+    phone: str,
+    sms_code: str,
+    password: str,
+    purpose: SmsCode.Purpose = SmsCode.Purpose.RESET_PASSWORD,
+    device: Device = NOWHERE,
+) -> None:
     """
     Give the user of this number a password, and end all their sessions.
 
@@ -86,8 +93,8 @@ def reset_password(*, phone: str, sms_code: str, password: str, device: Device =
     ``PasswordRefused``, ``SmsCodeInvalid``; ``NotRegistered`` and ``UserInactive`` after it.
     """
     number = read_number(phone)
-    _validate(password, None)
-    proof = prove_code(number=number, purpose=SmsCode.Purpose.RESET_PASSWORD, sms_code=sms_code)
+    validate(password, None)
+    proof = prove_code(number=number, purpose=purpose, sms_code=sms_code)
     held = PhoneNumber.objects.find(number)
     if held is None:
         raise NotRegistered(ticket=None)
@@ -102,12 +109,13 @@ def reset_password(*, phone: str, sms_code: str, password: str, device: Device =
 
     with audit.refusals(device=device, app=""):
         backends.check_entry(user)
-        _validate(password, user)
-        _change(user, password, keep=None, check=check, device=device, by="sms")
+        validate(password, user)
+        change(user, password, keep=None, check=check, device=device, by="sms")
 
 
 @sensitive_variables("password")
-def _validate(password: str, user: HostUser | None) -> None:
+def validate(password: str, user: HostUser | None) -> None:
+    """Raise ``PasswordRefused`` when the project's rules do not allow this password."""
     # A project without rules gets the least that a password needs.
     validators = get_default_password_validators() or [
         LongEnough(),
@@ -124,7 +132,7 @@ def _validate(password: str, user: HostUser | None) -> None:
 
 
 @sensitive_variables("password")
-def _change(
+def change(
     user: HostUser,
     password: str,
     *,

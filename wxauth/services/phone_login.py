@@ -60,9 +60,22 @@ def phone_login(
     ``PhoneTaken`` with a ticket, ``UserInactive``, ``TicketInvalid``, and what
     ``bind_phone_by_code`` and ``bind_phone_by_data`` raise for the proof.
     """
+    return _phone_login(
+        Arrival(person=person, ticket=ticket, referrer=referrer, scene=scene, device=device), proof
+    )
+
+
+def phone_login_of_known(
+    *, person: ConfirmedPerson, proof: PhoneCode | OpenData, device: Device = NOWHERE
+) -> PhoneSignIn:
+    """Do what ``phone_login`` does, but raise ``NotRegistered`` instead of making an account."""
+    return _phone_login(Arrival(person=person, device=device, registers=False), proof)
+
+
+def _phone_login(arrival: Arrival, proof: PhoneCode | OpenData) -> PhoneSignIn:
+    person = arrival.person
     if isinstance(proof, OpenData):
         check_data_is_taken()
-    arrival = Arrival(person=person, ticket=ticket, referrer=referrer, scene=scene, device=device)
     match = identities.find(person)
     if match is not None:
         with audit.refusals(**arrival.origin):

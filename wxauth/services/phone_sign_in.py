@@ -33,7 +33,12 @@ Entry = tuple[HostUser, bool]
 
 
 def login_by_sms(
-    *, phone: str, sms_code: str, app: str | None = None, device: Device = NOWHERE
+    *,
+    phone: str,
+    sms_code: str,
+    purpose: SmsCode.Purpose = SmsCode.Purpose.LOGIN,
+    app: str | None = None,
+    device: Device = NOWHERE,
 ) -> SignIn:
     """
     Sign in the user to whom the number belongs.
@@ -43,7 +48,7 @@ def login_by_sms(
     ``authorize_by_sms``.
     """
     wechat_app, number = conf.app(app), read_number(phone)
-    proof = _prove(number, sms_code, device=device, app=wechat_app)
+    proof = prove(number, sms_code, purpose=purpose, device=device, app=wechat_app)
 
     def enter(now: datetime) -> Entry:
         spend_code(proof)
@@ -60,6 +65,7 @@ def authorize_by_sms(
     *,
     phone: str,
     sms_code: str,
+    purpose: SmsCode.Purpose = SmsCode.Purpose.LOGIN,
     app: str | None = None,
     referrer: Any = None,
     scene: Any = None,
@@ -71,7 +77,7 @@ def authorize_by_sms(
     Raise what ``login_by_sms`` raises but ``NotRegistered``. The account has no WeChat identity.
     """
     wechat_app, number = conf.app(app), read_number(phone)
-    proof = _prove(number, sms_code, device=device, app=wechat_app)
+    proof = prove(number, sms_code, purpose=purpose, device=device, app=wechat_app)
 
     def enter(now: datetime) -> Entry:
         spend_code(proof)
@@ -105,7 +111,7 @@ def attach_by_sms(
     ``UserInactive``.
     """
     number = read_number(phone)
-    proof = _prove(number, sms_code, device=device, app=person.app)
+    proof = prove(number, sms_code, device=device, app=person.app)
     return enter_by_number(
         Arrival(person=person, ticket=ticket, referrer=referrer, scene=scene, device=device),
         ProvedNumber(number, PhoneNumber.Source.SMS),
@@ -125,7 +131,7 @@ def login_by_password(
     ``UnknownApp``, ``PhoneInputInvalid``.
     """
     wechat_app, number = conf.app(app), read_number(phone)
-    user = _check_password(number, password, device=device, app=wechat_app)
+    user = check_password(number, password, device=device, app=wechat_app)
 
     @sensitive_variables("password")
     def enter(now: datetime) -> Entry:
@@ -154,7 +160,7 @@ def attach_by_password_login(
     See ``enter_by_password``. Raise ``TicketInvalid`` and ``PhoneTaken`` too.
     """
     number = read_number(phone)
-    user = _check_password(number, password, device=device, app=person.app)
+    user = check_password(number, password, device=device, app=person.app)
     return enter_by_password(
         Arrival(person=person, ticket=ticket, device=device),
         user,
@@ -182,16 +188,29 @@ def _sign_in(enter: Callable[[datetime], Entry], *, app: WechatApp, device: Devi
     )
 
 
-def _prove(number: str, sms_code: str, *, device: Device, app: WechatApp) -> SmsProof:
+def prove(
+    number: str,
+    sms_code: str,
+    *,
+    purpose: SmsCode.Purpose = SmsCode.Purpose.LOGIN,
+    device: Device,
+    app: WechatApp,
+) -> SmsProof:
+    """Do what ``prove_code`` does, and write down a code that was wrong."""
     try:
-        return prove_code(number=number, purpose=SmsCode.Purpose.LOGIN, sms_code=sms_code)
+        return prove_code(number=number, purpose=purpose, sms_code=sms_code)
     except SmsCodeInvalid:
         _record_refusal(number, by="sms", device=device, app=app)
         raise
 
 
 @sensitive_variables("password")
-def _check_password(number: str, password: str, *, device: Device, app: WechatApp) -> HostUser:
+def check_password(number: str, password: str, *, device: Device, app: WechatApp) -> HostUser:
+    """
+    Count an attempt at the password of this number, and return the user whose it is.
+
+    Raise ``PasswordLoginFailed`` or ``TooManyAttempts``.
+    """
     now = timezone.now()
     counted = (
         Counted(scope="password_number", ident=number, period=limits.HOUR),

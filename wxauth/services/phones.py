@@ -100,8 +100,22 @@ def bind_phone_by_data(
     )
 
 
-def number_of_code(app: WechatApp, *, openid: str, phone_code: str) -> str:
-    """Spend the phone code, which must be this person's, and return the number in E.164."""
+def read_phone_code(*, phone_code: str, app: str | None = None) -> str:
+    """
+    Spend the code of the phone button, whoever's it is, and return the number in E.164.
+
+    It proves nothing about who asks. Raise ``UnknownApp`` or what ``number_of_code`` raises.
+    """
+    wechat_app = conf.app(app, kind=AppKind.MINI_PROGRAM)
+    return number_of_code(wechat_app, openid=None, phone_code=phone_code)
+
+
+def number_of_code(app: WechatApp, *, openid: str | None, phone_code: str) -> str:
+    """
+    Spend the phone code, which must be this person's if one is named; return the number in E.164.
+
+    Raise ``PhoneNumberInvalid``, or the ``WechatError`` that WeChat answers.
+    """
     info = client.phone_number(app, phone_code=phone_code, openid=openid)
     return to_e164(country_code=info.country_code, pure_number=info.pure_number)
 
@@ -122,10 +136,15 @@ def check_data_is_taken() -> None:
 
 
 def bind_phone_by_sms(
-    *, session: LoginSession, phone: str, sms_code: str, device: Device = NOWHERE
+    *,
+    session: LoginSession,
+    phone: str,
+    sms_code: str,
+    purpose: SmsCode.Purpose = SmsCode.Purpose.BIND,
+    device: Device = NOWHERE,
 ) -> PhoneNumber:
     """
-    Bind the number to which the code was sent, with the purpose ``bind``.
+    Bind the number to which the code was sent, for this purpose.
 
     Raise ``PhoneInputInvalid``, ``SmsCodeInvalid``, ``PhoneTaken``; ``FreshSignInRequired``,
     since the number is a way to sign in from now on, and nothing ties it to the person: a token
@@ -133,7 +152,7 @@ def bind_phone_by_sms(
     """
     require_fresh(session)
     number = read_number(phone)
-    redeem_code(number=number, purpose=SmsCode.Purpose.BIND, sms_code=sms_code)
+    redeem_code(number=number, purpose=purpose, sms_code=sms_code)
     source = PhoneNumber.Source.SMS
     return _bind(session.user, number, source=source, app=session.app, device=device)
 

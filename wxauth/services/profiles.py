@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wxauth import transactions
-from wxauth.conf import HostUser
-from wxauth.models import PhoneNumber, Referral, WechatIdentity, WechatProfile
+from wxauth.conf import HostUser, conf
+from wxauth.models import LoginSession, PhoneNumber, Referral, WechatIdentity, WechatProfile
 from wxauth.services.locking import lock_entrant
 
 
@@ -31,11 +31,34 @@ def read_me(*, user: HostUser) -> Me:
     )
 
 
-def change_profile(*, user: HostUser, changes: dict[str, Any]) -> None:
-    """Write these of nickname, avatar_url, gender and ext; leave the others as they are."""
+def number_of(*, user: HostUser) -> PhoneNumber | None:
+    """Return the user's phone number, or None. One query."""
+    return PhoneNumber.objects.of(user)
+
+
+def identity_of(*, session: LoginSession) -> WechatIdentity | None:
+    """Return who the user of this session is in its app, or None. One query at the most."""
+    if session.identity is not None:
+        return session.identity
+    app_id = conf.app(session.app or None).app_id
+    return WechatIdentity.objects.of(session.user, app_id=app_id)
+
+
+def change_profile(
+    *, user: HostUser, changes: dict[str, Any], more: dict[str, Any] | None = None
+) -> None:
+    """
+    Write these of nickname, avatar_url, gender and ext; leave the others as they are.
+
+    ``more`` is added to the attributes in ext, and replaces those of the same names.
+    """
 
     def step() -> None:
         lock_entrant(user)
-        WechatProfile.objects.change(user, **changes)
+        fields = dict(changes)
+        if more:
+            profile = WechatProfile.objects.of(user)
+            fields["ext"] = {**(profile.ext if profile else {}), **more}
+        WechatProfile.objects.change(user, **fields)
 
     transactions.run(step)

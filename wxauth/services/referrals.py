@@ -13,6 +13,7 @@ from wxauth.conf import HostUser, conf
 from wxauth.models import InviteCode, Referral
 from wxauth.services.merge_plans import merged_into
 from wxauth.services.pages import Page, Position, newest
+from wxauth.services.uids import user_of_number
 
 SCENE_LENGTH = 64  # characters
 REFERRER_LENGTH = 64
@@ -38,6 +39,28 @@ class Referrals:
     inviter: Friend | None
     levels: list[int] | None
     invited: Page[Friend]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inviter:
+    """Who invited a user, as that user sees them in full."""
+
+    user: HostUser
+    nickname: str
+    avatar_url: str
+
+
+def read_inviter(*, user: HostUser) -> Inviter | None:
+    """Return who invited ``user``; None for nobody, and for who may not come in. One query."""
+    own = Referral.objects.select_related("referrer__wxauth_profile").filter(referee=user).first()
+    if own is None or own.referrer is None or not backends.may_enter(own.referrer):
+        return None
+    profile = getattr(own.referrer, "wxauth_profile", None)
+    return Inviter(
+        user=own.referrer,
+        nickname=profile.nickname if profile else "",
+        avatar_url=profile.avatar_url if profile else "",
+    )
 
 
 def read_referrals(*, user: HostUser, before: Position | None = None, limit: int) -> Referrals:
@@ -77,7 +100,7 @@ def find_referrer(referrer: Any) -> HostUser | None:
     text = _read_text(referrer, limit=REFERRER_LENGTH)
     if text is None:
         return None
-    user = _find_by_uid(text) or InviteCode.objects.find_user(text)
+    user = _find_by_uid(text) or _find_by_number(text) or InviteCode.objects.find_user(text)
     if user is not None and not backends.may_enter(user):
         user = merged_into(user.pk)
     return user if user is not None and backends.may_enter(user) else None
@@ -118,6 +141,10 @@ def _find_by_uid(text: str) -> HostUser | None:
         return model._default_manager.filter(pk=key.to_python(text)).first()
     except (ValidationError, ValueError, OverflowError):
         return None
+
+
+def _find_by_number(text: str) -> HostUser | None:
+    return user_of_number(int(text)) if text.isascii() and text.isdigit() else None
 
 
 def _read_text(value: Any, *, limit: int) -> str | None:

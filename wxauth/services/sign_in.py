@@ -103,12 +103,48 @@ def register_complex(
 def authorize(
     *,
     person: ConfirmedPerson,
+    ext: dict[str, Any] | None = None,
     referrer: Any = None,
     scene: Any = None,
     device: Device = NOWHERE,
 ) -> SignIn:
-    """Sign in, and register silently who has no account. Raise ``UserInactive``."""
-    return _register(person, Profile(), ticket=None, referrer=referrer, scene=scene, device=device)
+    """
+    Sign in, and register silently who has no account. Raise ``UserInactive``.
+
+    ``ext`` is kept with the profile of who registers.
+    """
+    return _register(
+        person, Profile(), ticket=None, referrer=referrer, scene=scene, device=device, ext=ext
+    )
+
+
+def join(
+    *,
+    person: ConfirmedPerson,
+    data: OpenData | None = None,
+    ext: dict[str, Any] | None = None,
+    referrer: Any = None,
+    scene: Any = None,
+    device: Device = NOWHERE,
+) -> bool:
+    """
+    Register a person without signing them in; False, and nothing else, for who has an account.
+
+    ``ext`` is kept with the profile. Raise what ``read_profile`` raises for ``data``.
+    """
+    if identities.find(person) is not None:
+        return False
+    profile = Profile() if data is None else read_profile(person, data)
+    now = timezone.now()
+
+    def step() -> bool:
+        if identities.find(person) is not None:
+            return False  # since less than a moment ago
+        create_account(person, profile, referrer, now=now, scene=scene, ext=ext)
+        return True
+
+    with refusals(device=device, app=person.app.alias):
+        return transactions.run(step)
 
 
 def _register(
@@ -119,6 +155,7 @@ def _register(
     referrer: Any,
     scene: Any = None,
     device: Device,
+    ext: dict[str, Any] | None = None,
 ) -> SignIn:
     if ticket is not None:
         tickets.use_up(ticket)
@@ -128,7 +165,7 @@ def _register(
         match = identities.find(person)
         if match is not None:
             return *enter(match, person, device, now=now), False
-        identity = create_account(person, profile, referrer, now=now, scene=scene)
+        identity = create_account(person, profile, referrer, now=now, scene=scene, ext=ext)
         session = open_wechat_session(identity, person, device, now=now, registered=True)
         return identity, session, True
 
@@ -153,11 +190,14 @@ def create_account(
     *,
     now: datetime,
     scene: Any = None,
+    ext: dict[str, Any] | None = None,
 ) -> WechatIdentity:
     """Make the account of a person whom ``find`` does not know, inside a transaction."""
     user = conf.create_user(app=person.app)
     identity = identities.register(person, user, now=now)
-    complete_account(user, person.app, profile, referrer, identity=identity, now=now, scene=scene)
+    complete_account(
+        user, person.app, profile, referrer, identity=identity, now=now, scene=scene, ext=ext
+    )
     return identity
 
 
@@ -170,9 +210,12 @@ def complete_account(
     identity: WechatIdentity | None,
     now: datetime,
     scene: Any = None,
+    ext: dict[str, Any] | None = None,
 ) -> None:
     """Add to a user who has just been made what every account has; tell the host of it."""
-    WechatProfile.objects.create(user=user, app=app.alias, created_at=now, **asdict(profile))
+    WechatProfile.objects.create(
+        user=user, app=app.alias, created_at=now, ext=ext or {}, **asdict(profile)
+    )
     inviter = record_referral(referee=user, referrer=referrer, scene=scene, now=now)
     transactions.send_after_commit(
         user_registered, user=user, identity=identity, app=app.alias, referrer=inviter

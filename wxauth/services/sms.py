@@ -24,7 +24,7 @@ from wxauth.exceptions import (
 from wxauth.models import SmsCode
 from wxauth.services import limits
 from wxauth.services.limits import Counted
-from wxauth.services.numbers import read_sms_number
+from wxauth.services.numbers import read_number, read_sms_number
 from wxauth.sms.base import SmsMessage
 
 logger = logging.getLogger("wxauth.sms")
@@ -114,6 +114,15 @@ def spend_code(proof: SmsProof) -> None:
     """Use the code up, in the transaction it is good for; all but one get ``SmsCodeInvalid``."""
     if not SmsCode.objects.spend(proof.pk, proof.digest):
         raise SmsCodeInvalid(reason="used by another request at the same moment")
+
+
+def check_sms_code(*, phone: str, purpose: str, sms_code: str) -> None:
+    """
+    Tell by ``SmsCodeInvalid`` whether the code of this number, as typed, is wrong.
+
+    It counts as an attempt, and a right code stays good. Raise ``PhoneInputInvalid`` too.
+    """
+    prove_code(number=read_number(phone), purpose=purpose, sms_code=sms_code)
 
 
 def redeem_code(*, number: str, purpose: str, sms_code: str) -> None:

@@ -1,0 +1,89 @@
+"""Pictures that people upload: what is taken, and how it is made harmless. And code pictures."""
+
+import io
+import random
+import warnings
+from dataclasses import dataclass, field
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from wxauth.exceptions import ImageInvalid
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+MAX_BYTES = 4 * 1024 * 1024
+MAX_SIDE = 8192  # pixels, before it is decoded: a small file can claim to be a huge picture
+SIDE = 512  # pixels of what is kept
+QUALITY = 88
+
+CODE_SIZE = (120, 44)  # pixels
+
+
+@dataclass(frozen=True, slots=True)
+class CleanImage:
+    """A picture that we have written ourselves, and the ending of its name."""
+
+    content: bytes = field(repr=False)
+    extension: str  # "jpg" or "png"
+
+
+def clean(content: bytes) -> CleanImage:
+    """
+    Return the picture in ``content``, written anew: at most 512 pixels wide and high.
+
+    What it is, its bytes say, not its name. A JPEG comes out, or a PNG where parts are
+    transparent; of an animation the first frame. Places, comments and whatever else was in the
+    file stay behind. Raise ``ImageInvalid`` for anything but JPEG, PNG, WebP and GIF of 4 MiB.
+    """
+    if not 0 < len(content) <= MAX_BYTES:
+        raise ImageInvalid(reason="empty, or too many bytes")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return _rewrite(content)
+    except ImageInvalid:
+        raise
+    except Exception as error:  # Pillow's decoders raise nearly anything at broken files
+        failure = ImageInvalid(reason=f"Pillow raised {type(error).__name__}")
+    raise failure
+
+
+def draw_code(text: str) -> bytes:
+    """Return a PNG of 120 by 44 pixels on which a person reads ``text``."""
+    chance = random.SystemRandom()
+    image = Image.new("RGB", CODE_SIZE, "white")
+    draw = ImageDraw.Draw(image)
+    step = CODE_SIZE[0] // (len(text) + 1)
+    for index, letter in enumerate(text):
+        font = ImageFont.load_default(size=chance.randint(24, 32))
+        tile = Image.new("L", (40, 40))
+        ImageDraw.Draw(tile).text((8, 0), letter, fill=255, font=font)
+        turned = tile.rotate(chance.uniform(-25, 25))
+        ink = tuple(chance.randint(0, 130) for _ in range(3))
+        place = (index * step + chance.randint(4, 10), chance.randint(-2, 4))
+        image.paste(Image.new("RGB", turned.size, ink), place, turned)
+    for _ in range(5):
+        ends = [(chance.randint(0, CODE_SIZE[0]), chance.randint(0, CODE_SIZE[1])) for _ in "ab"]
+        draw.line(ends, fill=tuple(chance.randint(90, 200) for _ in range(3)), width=1)
+    return _bytes_of(image, "PNG")
+
+
+def _rewrite(content: bytes) -> CleanImage:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        if max(image.size) > MAX_SIDE:
+            raise ImageInvalid(reason="too many pixels")
+        image.draft("RGB", (SIDE, SIDE))  # a JPEG need not be decoded in full
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+    has_alpha = "A" in upright.getbands() or "transparency" in upright.info
+    plain = upright.convert("RGBA" if has_alpha else "RGB")
+    plain.thumbnail((SIDE, SIDE))
+    plain.info.clear()
+    if has_alpha:
+        return CleanImage(_bytes_of(plain, "PNG"), "png")
+    return CleanImage(_bytes_of(plain, "JPEG", quality=QUALITY), "jpg")
+
+
+def _bytes_of(image: Image.Image, kind: str, **options: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()

@@ -3,6 +3,7 @@
 import secrets
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import connections, models
 from django.db.models import QuerySet
 
@@ -19,16 +20,23 @@ def create_user(*, app: WechatApp) -> HostUser:
     The default of ``WXAUTH_CREATE_USER``. Replace it when the user model has more fields that
     must be filled; ``app`` is where the person registers.
     """
+    user = build_user()
+    user.save(force_insert=True)
+    return user
+
+
+def build_user() -> HostUser:
+    """Return such a user, who is not saved yet."""
     model = get_user_model()
     field = model._meta.get_field(model.USERNAME_FIELD)
     user = model()
-    user.set_unusable_password()
+    # What set_unusable_password() sets, which takes ten times as long for its forty characters.
+    user.password = UNUSABLE_PASSWORD_PREFIX + secrets.token_urlsafe(30)
     if isinstance(field, models.CharField) and not field.null and not field.has_default():
         name = f"{PREFIX}{secrets.token_hex(10)}"
         if isinstance(field, models.EmailField):
             name += "@wxauth.invalid"  # RFC 2606: never a real address
         setattr(user, model.USERNAME_FIELD, name[: field.max_length])
-    user.save(force_insert=True)
     return user
 
 

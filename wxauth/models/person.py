@@ -50,6 +50,7 @@ class PhoneNumber(models.Model):
         PHONE_CODE = "phone_code", _("phone button")
         ENCRYPTED_DATA = "encrypted_data", _("encrypted data")
         SMS = "sms", _("text message")
+        IMPORTED = "imported", _("another backend")
 
     user = models.OneToOneField(
         conf.user_model,

@@ -25,6 +25,7 @@ from wxauth.sms.memory import outbox as sent_messages
 CONDITIONS = {
     "database_server": lambda: connection.vendor != "sqlite",
     "redis": lambda: "redis" in settings.CACHES["default"]["BACKEND"],
+    "standard_user": lambda: settings.AUTH_USER_MODEL == "auth.User",
     "aliyun": lambda: find_spec("alibabacloud_dysmsapi20170525") is not None,
     "tencent": lambda: find_spec("tencentcloud") is not None,
 }

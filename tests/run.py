@@ -5,7 +5,7 @@ Once on SQLite and local memory, there also the tests that start whole programs,
 user model, and again on PostgreSQL and on MariaDB, with Redis. ``WXAUTH_TEST_POSTGRES_URL``,
 ``WXAUTH_TEST_MARIADB_URL`` and ``WXAUTH_TEST_REDIS_URL`` say where these are; without them, the
 usual ports of this machine. With ``WXAUTH_REQUIRE_SERVICES=1`` it is a failure when one of them,
-Chromium or Node is missing, and when any test is skipped.
+Chromium, Node or npm is missing, and when any test is skipped.
 
     python -m tests.run [--only sqlite] [--coverage] [arguments of pytest]
 """
@@ -118,6 +118,8 @@ def find_missing() -> dict[str, str]:
         missing["Chromium"] = "no such program"
     if not shutil.which("node"):
         missing["Node"] = "no such program"
+    if not shutil.which("npm"):
+        missing["npm"] = "no such program"
     return missing
 
 

@@ -71,15 +71,6 @@ SETTINGS = {
         {"sms_number": None},
         {**ATTEMPT_LIMITS, "sms_number": None},
     ),
-    "open_base_url": (
-        "WXAUTH_OPEN_BASE_URL",
-        "https://open.weixin.qq.com",
-        "http://127.0.0.1:9/",
-        "http://127.0.0.1:9",
-    ),
-    "return_origins": ("WXAUTH_RETURN_ORIGINS", [], ["https://a.example"], ["https://a.example"]),
-    "keep_provider_tokens": ("WXAUTH_KEEP_PROVIDER_TOKENS", False, 1, True),
-    "avatar_hosts": ("WXAUTH_AVATAR_HOSTS", [], [".qlogo.cn"], [".qlogo.cn"]),
     "apifactory_apps": ("WXAUTH_APIFACTORY_APPS", {}, {"tz": "mall"}, {"tz": "mall"}),
     "apifactory_token_lifetime": (
         "WXAUTH_APIFACTORY_TOKEN_LIFETIME",

@@ -52,7 +52,8 @@ DOCUMENTS = sorted(
 SETTING = {"README.md": "setting", "README.zh-CN.md": "设置项", "docs/settings.md": "setting"}
 KEY = {"README.md": "key", "README.zh-CN.md": "键", "docs/settings.md": "key"}
 CODE = {"README.md": ("code", "status", "action"), "README.zh-CN.md": ("code", "状态码", "action")}
-TYPED = {"wxauth_simulator", "wxauth_export"}  # commands for people, not for a scheduler
+# Commands for people, not for a scheduler.
+TYPED = {"wxauth_simulator", "wxauth_export", "wxauth_import"}
 ROUTE = {
     "README.md": ("route", "methods"),
     "README.zh-CN.md": ("路由", "方法"),
@@ -289,6 +290,8 @@ def test_signals_table_has_the_arguments(
         assert alice.post("unbind_wechat", {"app": foreign_app.alias}).status_code == 200
         assert alice.post("unbind_phone").status_code == 204
         assert alice.post("logout").status_code == 204
+        carol = make_phone("carol")
+        carol.sign_in()
         bob = make_phone("bob")
         bob.sign_in()
         merge = services.propose_merge(
@@ -303,6 +306,8 @@ def test_signals_table_has_the_arguments(
             "/push/", push.body, content_type=push.content_type, query_params=push.query
         )
         assert told.content == b"success"
+        shop = {"token": alice.tokens["access"], "uid": carol.uid}
+        assert alice.client.post("/mall/tz/user/bindSeller", query_params=shop).json()["code"] == 0
         assert alice.post("delete_account", {"confirm": True}).status_code == 202
         assert alice.sign_in().json()["deletion_cancelled"] is True
         assert alice.post("delete_account", {"confirm": True}).status_code == 202

@@ -115,7 +115,7 @@ def test_absent_driver_is_named_with_what_to_install(monkeypatch):
 def test_absent_programs_are_named(no_services, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert {"Chromium", "Node"} <= set(find_missing())
+    assert {"Chromium", "Node", "npm"} <= set(find_missing())
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,11 @@ TABLE = {
     "password_login_failed": (400, "correct_input"),
     "too_many_attempts": (429, "wait"),
     "password_refused": (400, "correct_input"),
+    "already_registered": (409, "login_again"),
+    "referrer_unknown": (404, "correct_input"),
+    "picture_code_invalid": (400, "correct_input"),
+    "image_invalid": (400, "correct_input"),
+    "not_offered": (501, "stop"),
 }
 CLASSES = [
     kind

@@ -18,6 +18,7 @@ from tests.cache_dump import everything_in_the_cache
 from tests.conftest import empty_caches
 from tests.phone import Phone
 from wxauth import services
+from wxauth.api.sms import PURPOSES
 from wxauth.exceptions import SmsCodeInvalid, SmsRefused, SmsUnavailable
 from wxauth.models import (
     AuditEvent,
@@ -166,6 +167,10 @@ def test_without_a_backend_nothing_is_sent(line: Line, settings: Any) -> None:
     settings.WXAUTH_SMS_BACKEND = None
     check_refusal(line.ask(), 403, "sms_disabled")
     assert not SmsCode.objects.exists()
+
+
+def test_purpose_of_another_door_is_refused(line: Line) -> None:
+    assert line.ask("any").status_code == 400
 
 
 def test_unknown_purpose_or_app_is_refused(line: Line) -> None:
@@ -431,7 +436,7 @@ def test_used_code_is_refused(line: Line) -> None:
     check_refusal(line.login(code), 400, "sms_code_invalid")
 
 
-@pytest.mark.parametrize(("asked", "used"), [*itertools.permutations(SmsCode.Purpose.values, 2)])
+@pytest.mark.parametrize(("asked", "used"), [*itertools.permutations(sorted(PURPOSES), 2)])
 def test_code_of_another_purpose_is_refused(line: Line, asked: str, used: str) -> None:
     uid = line.register()
     SmsCode.objects.all().delete()

@@ -19,16 +19,18 @@ VERSIONS = {
 PATIENCE = 120  # seconds
 
 
-def install(folder: Path) -> None:
-    """Install all versions side by side, unless they are there."""
+def install(folder: Path) -> str | None:
+    """Install all versions side by side, unless they are there; return why that is impossible."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        return "Node or npm is not installed"
     if (folder / "node_modules" / "newest").exists():
-        return
+        return None
     (folder / "package.json").write_text('{"private": true}')
     packages = [f"{name}@npm:apifm-wxapi@{version}" for name, version in aliases().items()]
-    npm = str(shutil.which("npm"))
     command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", *packages]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
-    assert done.returncode == 0, done.stderr
+    return None if done.returncode == 0 else f"npm says: {done.stderr.strip()[-300:]}"
 
 
 def aliases() -> dict[str, str]:

@@ -15,6 +15,7 @@ from wxauth.models import LoginSession, PhoneNumber, Referral, WechatIdentity, W
 
 pytestmark = [
     pytest.mark.crowd,
+    pytest.mark.standard_user,
     pytest.mark.django_db(transaction=True),
     pytest.mark.xdist_group("apifm-wxapi"),
 ]

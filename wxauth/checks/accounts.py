@@ -1,13 +1,14 @@
-"""Text messages, referrals, and leaving."""
+"""Text messages, referrals, leaving, and the clients of API工厂."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from django.core.checks import CheckMessage, register
 
 from wxauth.checks.messages import TAG, error
-from wxauth.conf import conf
+from wxauth.conf import AppKind, conf
 from wxauth.conf.sms import ATTEMPT_LIMITS
 
 REFERRAL_DEPTHS = range(1, 11)
@@ -105,3 +106,38 @@ def _makes_sender() -> bool:
     except Exception:  # each sender complains of its options in its own way
         return False
     return True
+
+
+@register(TAG)
+def check_apifactory(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E053, E054: what clients of API工厂 are answered can be answered."""
+    found = []
+    apps: Any = conf.apifactory_apps
+    mini_programs = _mini_programs() if apps else set()
+    wrong = (
+        [str(sub) for sub, alias in apps.items() if alias not in mini_programs]
+        if isinstance(apps, Mapping)
+        else ["no dict"]
+    )
+    if wrong:
+        message = f"WXAUTH_APIFACTORY_APPS names no mini program for: {', '.join(wrong)}."
+        hint = "A dict of aliases in WXAUTH_APPS, by the sub domain that clients send."
+        found.append(error(53, message, hint=hint))
+    try:
+        add = conf.apifactory_user_detail
+        is_wrong = add is not None and not callable(add)
+    except ImportError:
+        is_wrong = True
+    if is_wrong or not isinstance(conf.apifactory_config, Mapping):
+        message = "WXAUTH_APIFACTORY_USER_DETAIL or WXAUTH_APIFACTORY_CONFIG cannot be used."
+        hint = "The one is the dotted path of a function with the argument user, the other a dict."
+        found.append(error(54, message, hint=hint))
+    return found
+
+
+def _mini_programs() -> set[str]:
+    try:
+        apps = conf.apps
+    except Exception:  # any: the function may be the project's. Another check tells.
+        return set()
+    return {alias for alias, app in apps.items() if app.kind is AppKind.MINI_PROGRAM}

@@ -66,6 +66,7 @@ def check_durations(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     durations: dict[str, Any] = {
         "WXAUTH_SESSION_KEY_TTL": conf.session_key_ttl,
         "WXAUTH_REFRESH_GRACE": conf.refresh_grace,
+        "WXAUTH_APIFACTORY_TOKEN_LIFETIME": conf.apifactory_token_lifetime,
     }
     try:
         durations["SIMPLE_JWT['ACCESS_TOKEN_LIFETIME']"] = conf.tokens.access_lifetime

@@ -16,7 +16,6 @@ from django.utils.module_loading import import_string
 from wxauth.conf.apifactory import ApifactorySettings
 from wxauth.conf.apps import AppKind, WechatApp, build_app
 from wxauth.conf.sms import SmsSettings
-from wxauth.conf.web import WebSettings
 from wxauth.exceptions import UnknownApp
 
 __all__ = [
@@ -51,7 +50,7 @@ class TokenSettings:
     leeway: float | timedelta
 
 
-class Conf(WebSettings, ApifactorySettings, SmsSettings):
+class Conf(ApifactorySettings, SmsSettings):
     """Our settings. Each read looks at the settings module, so ``override_settings`` works."""
 
     @property

@@ -1,0 +1,89 @@
+"""Pictures of people: what is taken, and what comes out."""
+
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from wxauth import images
+from wxauth.exceptions import ImageInvalid
+
+pytestmark = pytest.mark.static
+
+
+def picture(kind: str = "PNG", size: tuple[int, int] = (40, 30), **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, "red").save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def opened(clean: images.CleanImage) -> Image.Image:
+    return Image.open(io.BytesIO(clean.content))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_picture_comes_out_as_a_jpeg(kind: str) -> None:
+    clean = images.clean(picture(kind))
+    assert clean.extension == "jpg"
+    assert opened(clean).format == "JPEG"
+    assert opened(clean).size == (40, 30)
+
+
+def test_large_picture_is_shrunk_and_keeps_its_shape() -> None:
+    assert opened(images.clean(picture("JPEG", (3000, 1500)))).size == (512, 256)
+
+
+def test_transparent_picture_stays_transparent() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGBA", (10, 10), (0, 0, 0, 0)).save(buffer, "PNG")
+    clean = images.clean(buffer.getvalue())
+    assert clean.extension == "png"
+    assert opened(clean).getpixel((0, 0))[3] == 0
+
+
+def test_place_comment_and_tail_stay_behind() -> None:
+    exif = Image.Exif()
+    exif[0x9286] = "at home"  # UserComment
+    exif[0x0112] = 6  # turned by a quarter
+    content = picture("JPEG", exif=exif, comment=b"<script>") + b"<?php echo 1 ?>"
+    clean = images.clean(content)
+    assert opened(clean).size == (30, 40)
+    assert not opened(clean).getexif()
+    for secret in (b"at home", b"<script>", b"<?php"):
+        assert secret in content
+        assert secret not in clean.content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"GIF89a",
+        b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>",
+        b"<html><script>alert(1)</script></html>",
+        picture()[:60],
+        picture("BMP"),
+        picture("TIFF"),
+        b"\x89PNG\r\n\x1a\n" + b"\0" * 100,
+        b"\0" * (images.MAX_BYTES + 1),
+    ],
+    ids=["empty", "a head", "SVG", "HTML", "half", "BMP", "TIFF", "zeros", "too large"],
+)
+def test_anything_else_is_refused(content: bytes) -> None:
+    with pytest.raises(ImageInvalid):
+        images.clean(content)
+
+
+def test_small_file_that_claims_to_be_huge_is_refused_unread() -> None:
+    content = bytearray(picture())
+    content[16:24] = (60_000).to_bytes(4, "big") * 2  # width and height in the head
+    with pytest.raises(ImageInvalid):
+        images.clean(bytes(content))
+    with pytest.raises(ImageInvalid):
+        images.clean(picture(size=(images.MAX_SIDE + 1, 1)))
+
+
+def test_code_picture_differs_each_time() -> None:
+    assert images.draw_code("AB23").startswith(b"\x89PNG")
+    assert images.draw_code("AB23") != images.draw_code("AB23")

@@ -7,6 +7,7 @@ from tests.host_views import DeliveriesView, OrdersView, PlainSimplejwtView
 
 urlpatterns = [
     path("api/", include("wxauth.api.urls")),
+    path("wechat/", include("wxauth.web.urls")),
     path("mall/", include("wxauth.apifactory.urls")),
     path("push/", include("wxauth.push.urls")),
     path("admin/", admin.site.urls),

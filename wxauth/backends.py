@@ -114,6 +114,14 @@ def confirm(*, login_code: str, app: str | None) -> ConfirmedPerson:
     )
 
 
+def dotted_path() -> str:
+    """Return the project's backend of this kind, as Django's sessions name it; or this one."""
+    for backend in get_backends():
+        if isinstance(backend, WechatBackend):
+            return f"{type(backend).__module__}.{type(backend).__qualname__}"
+    return f"{WechatBackend.__module__}.{WechatBackend.__qualname__}"
+
+
 def may_enter(user: HostUser) -> bool:
     """Tell whether the project's backend lets this user in."""
     for backend in get_backends():

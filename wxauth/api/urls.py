@@ -6,6 +6,7 @@ from wxauth.api import (
     leaving,
     linking,
     merging,
+    oauth,
     passwords,
     referring,
     sessions,
@@ -32,4 +33,5 @@ urlpatterns = [
     *referring.urlpatterns,
     *sms.urlpatterns,
     *passwords.urlpatterns,
+    *oauth.urlpatterns,
 ]

@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 from wxauth.conf.apifactory import ApifactorySettings
 from wxauth.conf.apps import AppKind, WechatApp, build_app
 from wxauth.conf.sms import SmsSettings
+from wxauth.conf.web import WebSettings
 from wxauth.exceptions import UnknownApp
 
 __all__ = [
@@ -50,7 +51,7 @@ class TokenSettings:
     leeway: float | timedelta
 
 
-class Conf(ApifactorySettings, SmsSettings):
+class Conf(WebSettings, ApifactorySettings, SmsSettings):
     """Our settings. Each read looks at the settings module, so ``override_settings`` works."""
 
     @property
@@ -164,6 +165,11 @@ class Conf(ApifactorySettings, SmsSettings):
     def user_model(self) -> str:
         """``AUTH_USER_MODEL``."""
         return settings.AUTH_USER_MODEL
+
+    @property
+    def login_redirect_url(self) -> str:
+        """``LOGIN_REDIRECT_URL``."""
+        return settings.LOGIN_REDIRECT_URL
 
     @property
     def language_code(self) -> str:

@@ -49,6 +49,7 @@ from wxauth.exceptions.client import (
     UnknownApp,
     UserInactive,
 )
+from wxauth.exceptions.web import AuthorizationRefused, ReturnRefused, StateInvalid
 from wxauth.exceptions.wechat import (
     WechatCodeInvalid,
     WechatConfigError,
@@ -69,6 +70,7 @@ from wxauth.exceptions.wechat import (
 __all__ = [
     "AlreadyLinked",
     "AlreadyRegistered",
+    "AuthorizationRefused",
     "FreshSignInRequired",
     "IdentityTaken",
     "ImageInvalid",
@@ -90,11 +92,13 @@ __all__ = [
     "PhoneTaken",
     "PictureCodeInvalid",
     "ReferrerUnknown",
+    "ReturnRefused",
     "SmsCodeInvalid",
     "SmsDisabled",
     "SmsRateLimited",
     "SmsRefused",
     "SmsUnavailable",
+    "StateInvalid",
     "StoreUnavailable",
     "TicketInvalid",
     "TokenInvalid",

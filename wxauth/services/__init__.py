@@ -20,6 +20,14 @@ from wxauth.services.merging import (
     undo_merge,
 )
 from wxauth.services.my_sessions import end_other_sessions, end_session, list_sessions
+from wxauth.services.oauth import (
+    OAuthProof,
+    bind_oauth,
+    confirm_oauth_code,
+    oauth_app,
+    sign_in_by_oauth,
+    take_over,
+)
 from wxauth.services.open_data import OpenData, clean_avatar_url, clean_nickname, open_data_of
 from wxauth.services.password_accounts import change_password, register_by_sms
 from wxauth.services.passwords import reset_password, set_password
@@ -49,7 +57,14 @@ from wxauth.services.referrals import (
     read_inviter,
     read_referrals,
 )
-from wxauth.services.sessions import check_token, end_sessions, logout, logout_everywhere, refresh
+from wxauth.services.sessions import (
+    check_token,
+    end_sessions,
+    logout,
+    logout_everywhere,
+    open_session_of,
+    refresh,
+)
 from wxauth.services.sign_in import (
     SignIn,
     authorize,
@@ -74,6 +89,7 @@ __all__ = [
     "Linked",
     "Me",
     "MergePlan",
+    "OAuthProof",
     "OpenData",
     "PhoneCode",
     "PhoneSignIn",
@@ -84,6 +100,7 @@ __all__ = [
     "attach_by_sms",
     "authorize",
     "authorize_by_sms",
+    "bind_oauth",
     "bind_phone_by_code",
     "bind_phone_by_data",
     "bind_phone_by_sms",
@@ -98,6 +115,7 @@ __all__ = [
     "clean_nickname",
     "collect_late_rows",
     "confirm_code",
+    "confirm_oauth_code",
     "confirm_own_merge",
     "confirm_ticket",
     "delete_now",
@@ -118,7 +136,9 @@ __all__ = [
     "logout_everywhere",
     "merged_into",
     "number_of",
+    "oauth_app",
     "open_data_of",
+    "open_session_of",
     "phone_login",
     "phone_login_of_known",
     "plan_merge",
@@ -140,7 +160,9 @@ __all__ = [
     "run_merge",
     "send_sms_code",
     "set_password",
+    "sign_in_by_oauth",
     "store_avatar",
+    "take_over",
     "uid_of",
     "unbind_phone",
     "unbind_wechat",

@@ -44,6 +44,16 @@ def bind_wechat(
     """
     require_fresh(session)
     person = backends.confirm(login_code=login_code, app=app)
+    return link(session=session, person=person, device=device)
+
+
+def link(*, session: LoginSession, person: ConfirmedPerson, device: Device = NOWHERE) -> Linked:
+    """
+    Link a person whom WeChat has confirmed just now to the signed-in user.
+
+    Raise ``IdentityTaken``, ``AlreadyLinked``, ``UserInactive``. Whether the sign-in is fresh, the
+    caller has looked.
+    """
     linked = transactions.run(lambda: _link(session.user, person, device))
     if linked is None:
         raise IdentityTaken(reason="the unionid is another user's")

@@ -57,6 +57,14 @@ def refresh(*, refresh_token: str) -> TokenPair:
     raise TokenInvalid(reason="not the refresh token of this moment")
 
 
+def open_session_of(*, sid: UUID) -> LoginSession | None:
+    """Return the session with its user, if it is open and they may come in. One query."""
+    session = LoginSession.objects.find(sid)
+    if session is None or not session.is_open(timezone.now()):
+        return None
+    return session if backends.may_enter(session.user) else None
+
+
 def logout(*, session: LoginSession) -> None:
     """End this session. Ending it twice is the same as once."""
     _end([session], user=session.user)
@@ -99,9 +107,7 @@ def revoke(sids: list[UUID], *, user: HostUser) -> int:
 
 
 def _open_session(token: SessionToken) -> LoginSession:
-    session = LoginSession.objects.find(token.sid)
-    if session is None or not session.is_open(timezone.now()):
-        raise TokenInvalid(reason="the session is over")
-    if not backends.may_enter(session.user):
-        raise TokenInvalid(reason="the user may not come in")
+    session = open_session_of(sid=token.sid)
+    if session is None:
+        raise TokenInvalid(reason="the session is over, or its user may not come in")
     return session

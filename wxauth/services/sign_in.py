@@ -103,6 +103,7 @@ def register_complex(
 def authorize(
     *,
     person: ConfirmedPerson,
+    profile: Profile | None = None,
     ext: dict[str, Any] | None = None,
     referrer: Any = None,
     scene: Any = None,
@@ -111,10 +112,16 @@ def authorize(
     """
     Sign in, and register silently who has no account. Raise ``UserInactive``.
 
-    ``ext`` is kept with the profile of who registers.
+    ``profile`` and ``ext`` are those of who registers.
     """
     return _register(
-        person, Profile(), ticket=None, referrer=referrer, scene=scene, device=device, ext=ext
+        person,
+        profile or Profile(),
+        ticket=None,
+        referrer=referrer,
+        scene=scene,
+        device=device,
+        ext=ext,
     )
 
 

@@ -1,4 +1,4 @@
-"""The single-use codes that phones hand out: login codes and phone codes."""
+"""The single-use codes that phones and pages hand out: for logins, numbers, authorisations."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -7,7 +7,8 @@ from typing import Any
 
 from wxauth.simulator.errors import ApiError
 
-LIFETIME = 300  # seconds, for both kinds
+LIFETIME = 300  # seconds
+OPEN_PLATFORM_LIFETIME = 600  # seconds, for websites and mobile apps
 KEPT = 100_000  # codes remembered, so that a simulator that runs for weeks does not fill the memory
 
 
@@ -16,6 +17,7 @@ class CodeKind(StrEnum):
 
     LOGIN = "login"  # wx.login
     PHONE = "phone"  # the phone button
+    OAUTH = "oauth"  # an authorisation on a page, or by the SDK of a mobile app
 
 
 @dataclass
@@ -28,6 +30,9 @@ class Code:
     issued_at: float
     session_key: str | None = field(default=None, repr=False)
     phone_info: dict[str, Any] | None = field(default=None, repr=False)
+    scope: str = ""  # of an authorisation
+    is_snapshot: bool = False
+    lifetime: int = LIFETIME  # seconds
     used: bool = False
 
 
@@ -38,8 +43,8 @@ class Codes:
         self._codes: dict[str, Code] = {}
 
     def issue(self, code: Code) -> str:
-        """Return the text of the new code: 32 characters for a login, 64 for a phone."""
-        if code.kind is CodeKind.LOGIN:
+        """Return the text of the new code: 64 characters for a phone, 32 for the others."""
+        if code.kind is not CodeKind.PHONE:
             text = "0" + secrets.token_hex(16)[:31]
         else:
             text = secrets.token_hex(32)
@@ -75,6 +80,21 @@ class Codes:
             raise ApiError(40013)
         if code.used or now - code.issued_at >= LIFETIME:
             raise ApiError(40029)
+        return code
+
+    def find_oauth(self, text: str, *, app_id: str, now: float) -> Code:
+        """
+        Return the unspent code of an authorisation for this app.
+
+        Raise ``ApiError`` 40163 when it is used, 42003 when it is too old, 40029 else.
+        """
+        code = self._find(text, CodeKind.OAUTH)
+        if code.app_id != app_id:
+            raise ApiError(40029)
+        if code.used:
+            raise ApiError(40163)
+        if now - code.issued_at >= code.lifetime:
+            raise ApiError(42003)
         return code
 
     def _find(self, text: str, kind: CodeKind) -> Code:

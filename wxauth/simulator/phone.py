@@ -13,7 +13,7 @@ from wxauth.simulator.errors import SimulatorError
 from wxauth.simulator.people import Person
 
 PREFIX = "/_sim/"
-SECRETS = frozenset({"secret", "access_token", "component_access_token"})
+SECRETS = frozenset({"secret", "access_token", "refresh_token", "component_access_token"})
 Params = Mapping[str, str]
 
 
@@ -52,6 +52,23 @@ def _userinfo(controls: Controls, params: Params) -> dict[str, Any]:
 
 def _phone(controls: Controls, params: Params) -> dict[str, Any]:
     return controls.phone(params["user"], params["appid"])
+
+
+def _oauth(controls: Controls, params: Params) -> dict[str, Any]:
+    is_snapshot = _flag(params, "snapshot") if "snapshot" in params else False
+    scope = params.get("scope")
+    user, app_id = params["user"], params["appid"]
+    return {"code": controls.oauth_code(user, app_id, scope=scope, is_snapshot=is_snapshot)}
+
+
+def _approve_as(controls: Controls, params: Params) -> dict[str, Any]:
+    controls.approve_as(params.get("user") or None)
+    return {}
+
+
+def _change_password(controls: Controls, params: Params) -> dict[str, Any]:
+    controls.change_password(params["user"])
+    return {}
 
 
 def _pay(controls: Controls, params: Params) -> dict[str, Any]:
@@ -256,6 +273,9 @@ ROUTES = {
     "login": PhoneRoute(_login, _PERSON),
     "userinfo": PhoneRoute(_userinfo, _PERSON, ("api", "with_openid")),
     "phone": PhoneRoute(_phone, _PERSON),
+    "oauth": PhoneRoute(_oauth, _PERSON, ("scope", "snapshot")),
+    "approve_as": PhoneRoute(_approve_as, (), ("user",)),
+    "change_password": PhoneRoute(_change_password, ("user",)),
     "pay": PhoneRoute(_pay, _PERSON),
     "encrypt_key": PhoneRoute(_encrypt_key, _PERSON),
     "session_key": PhoneRoute(_session_key, _PERSON),

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
+from wxauth.simulator import pages
 from wxauth.simulator.controls import ROUTES, Controls
 from wxauth.simulator.errors import ApiError, SimulatorError, error_answer
 from wxauth.simulator.faults import Fault, TransportFault
@@ -40,7 +41,20 @@ def reply_to(controls: Controls, request: Request, *, connection_id: int, origin
     """Return the reply to any request: of a phone or a page, or of an app's server."""
     if request.path.startswith(PREFIX):
         return _phone_reply(controls, request, origin)
+    if request.path in pages.KIND:
+        return _page_reply(controls, request)
     return _api_reply(controls, request, connection_id)
+
+
+def _page_reply(controls: Controls, request: Request) -> Reply:
+    if request.method not in ("GET", "HEAD"):
+        return Reply(405, "text/plain", headers=(("Allow", "GET, HEAD"),))
+    with controls.world.lock:
+        status, html, location = pages.show_page(controls.world, request.path, request.query)
+    headers: tuple[tuple[str, str], ...] = (("Cache-Control", "no-store"),)
+    if location is not None:
+        headers += (("Location", location),)
+    return Reply(status, "text/html; charset=utf-8", html.encode(), headers=headers)
 
 
 def _phone_reply(controls: Controls, request: Request, origin: str) -> Reply:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from wxauth.crypto import raw_data_signature
-from wxauth.simulator.codes import Code, CodeKind, Codes
+from wxauth.simulator.codes import LIFETIME, OPEN_PLATFORM_LIFETIME, Code, CodeKind, Codes
 from wxauth.simulator.errors import SimulatorError
+from wxauth.simulator.grants import Grants
 from wxauth.simulator.limits import Counters
 from wxauth.simulator.open_data import MadeData, encrypt_open_data
 from wxauth.simulator.people import Person, openid_of, phone_number_of, unionid_of
@@ -22,7 +23,10 @@ from wxauth.simulator.session_keys import EncryptKeys, SessionKeys
 from wxauth.simulator.tokens import AccessTokens
 
 MINI_PROGRAM = "mini_program"
-KINDS = (MINI_PROGRAM, "official_account", "website", "mobile")
+OFFICIAL_ACCOUNT, WEBSITE, MOBILE = "official_account", "website", "mobile"
+KINDS = (MINI_PROGRAM, OFFICIAL_ACCOUNT, WEBSITE, MOBILE)
+BASE, USERINFO, LOGIN = "snsapi_base", "snsapi_userinfo", "snsapi_login"
+SCOPES = {OFFICIAL_ACCOUNT: (BASE, USERINFO), WEBSITE: (LOGIN,), MOBILE: (USERINFO,)}
 PAYMENT_LIFETIME = 300  # seconds
 NAME_LENGTH = 200  # characters
 USER_INFO_APIS = ("getUserInfo", "getUserProfile")
@@ -55,6 +59,7 @@ class SimulatedApp:
     union_scope: str | None = None
     push_token: str = field(default="", repr=False)
     push_aes_key: str = field(default="", repr=False)
+    callback_domain: str | None = None  # without scheme and port; None: any loopback address
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -110,6 +115,8 @@ class World:
             self.encrypt_keys = EncryptKeys()
             self.tokens = AccessTokens()
             self.component_tokens = AccessTokens()
+            self.grants = Grants()
+            self.approver: str | None = None  # who allows what pages ask for, without being asked
             self.component_apps: dict[str, set[str]] = {}
             self.counters = Counters()
             self.made_data = MadeData()
@@ -234,6 +241,30 @@ class World:
             self.made_data.add(app_id, encrypted["encryptedData"], now=self.now())
             code = self.codes.issue(Code(CodeKind.PHONE, app_id, name, self.now(), phone_info=info))
             return {"code": code, **encrypted, "purePhoneNumber": person.phone_number}
+
+    def authorize(
+        self, name: str, app_id: str, *, scope: str | None = None, is_snapshot: bool = False
+    ) -> str:
+        """Let the person authorise the app; return the code. ``scope`` None: the usual one."""
+        app = self.app(app_id)
+        allowed = SCOPES.get(app.kind, ())
+        if not allowed:
+            raise SimulatorError(f"{app_id} is a mini program: nobody authorises it on a page")
+        if scope is not None and scope not in allowed:
+            raise SimulatorError(f"{app_id} has no scope {scope!r}; it has: {', '.join(allowed)}")
+        with self.lock:
+            self.openid(name, app_id)
+            return self.codes.issue(
+                Code(
+                    CodeKind.OAUTH,
+                    app_id,
+                    name,
+                    self.now(),
+                    scope=scope or allowed[-1],
+                    is_snapshot=is_snapshot,
+                    lifetime=(LIFETIME if app.kind == OFFICIAL_ACCOUNT else OPEN_PLATFORM_LIFETIME),
+                )
+            )
 
     def pay(self, name: str, app_id: str) -> Payment:
         """Pay something to the app."""

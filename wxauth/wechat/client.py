@@ -56,7 +56,7 @@ def code_to_session(app: WechatApp, *, login_code: str) -> CodeSession:
 
     Raise ``WechatCodeInvalid`` when the code is wrong, used, or older than 5 minutes.
     """
-    if not _CODE.fullmatch(login_code):
+    if not is_code(login_code):
         raise WechatCodeInvalid(reason="login_code is not printable ASCII of a code's length")
     answer = ask(
         Call(
@@ -70,8 +70,8 @@ def code_to_session(app: WechatApp, *, login_code: str) -> CodeSession:
         )
     )
     return CodeSession(
-        openid=_openid(answer),
-        unionid=_unionid(answer),
+        openid=read_openid(answer),
+        unionid=read_unionid(answer),
         session_key=_session_key(answer),
     )
 
@@ -79,7 +79,7 @@ def code_to_session(app: WechatApp, *, login_code: str) -> CodeSession:
 @sensitive_variables("phone_code")
 def check_phone_code(phone_code: str) -> None:
     """Raise ``WechatPhoneCodeInvalid`` for what cannot be one: before anything is spent for it."""
-    if not _CODE.fullmatch(phone_code):
+    if not is_code(phone_code):
         raise WechatPhoneCodeInvalid(reason="phone_code is not printable ASCII of a code's length")
 
 
@@ -104,7 +104,7 @@ def phone_number(app: WechatApp, *, phone_code: str, openid: str | None = None) 
     # A number in the documentation's sample, a text in real answers.
     prefix = _COUNTRY.fullmatch(str(country))
     if not isinstance(number, str) or not _NUMBER.fullmatch(number) or not prefix:
-        raise _senseless("phone number")
+        raise senseless("phone number")
     return PhoneInfo(pure_number=number, country_code=prefix[1], issued_at=issued_at)
 
 
@@ -127,8 +127,8 @@ def reset_session_key(app: WechatApp, *, openid: str, session_key: str) -> CodeS
     ``WechatRateLimited`` when this person's key is replaced too often.
     """
     answer = _ask_with_token(app, _signed(RESET_SESSION_KEY, openid, session_key))
-    if _openid(answer) != openid:
-        raise _senseless("openid")
+    if read_openid(answer) != openid:
+        raise senseless("openid")
     return CodeSession(openid=openid, unionid=None, session_key=_session_key(answer))
 
 
@@ -166,26 +166,33 @@ def _ask_with_token(app: WechatApp, build: Callable[[AccessToken], Call]) -> Ans
     return ask(build(access_token.renew(app, failed=token)))
 
 
-def _senseless(what: str) -> WechatError:
+def is_code(text: str) -> bool:
+    """Tell whether the text can be a code of WeChat's at all."""
+    return bool(_CODE.fullmatch(text))
+
+
+def senseless(what: str) -> WechatError:
+    """Return the error for an answer that WeChat's documents do not know, and log it."""
     logger.warning("WeChat answers a senseless %s", what)
     return WechatError(reason=f"WeChat answers a senseless {what}")
 
 
-def _openid(answer: Answer) -> str:
+def read_openid(answer: Answer) -> str:
+    """Return the openid; raise ``WechatError`` unless it is one."""
     openid = answer.get("openid")
     if isinstance(openid, str) and _ID.fullmatch(openid) and openid.lower() not in _NOBODY:
         return openid
-    raise _senseless("openid")
+    raise senseless("openid")
 
 
-def _unionid(answer: Answer) -> str | None:
+def read_unionid(answer: Answer) -> str | None:
     """Return the unionid; None while the app is bound to no Open Platform account."""
     unionid = answer.get("unionid")
     if unionid is None or (isinstance(unionid, str) and unionid.lower() in _NOBODY):
         return None
     if isinstance(unionid, str) and _ID.fullmatch(unionid):
         return unionid
-    raise _senseless("unionid")
+    raise senseless("unionid")
 
 
 def _session_key(answer: Answer) -> str:
@@ -195,7 +202,7 @@ def _session_key(answer: Answer) -> str:
             return str(session_key)
     except (binascii.Error, TypeError, ValueError):
         pass
-    raise _senseless("session_key")
+    raise senseless("session_key")
 
 
 def _watermark(app: WechatApp, info: Answer) -> datetime:
@@ -209,7 +216,7 @@ def _watermark(app: WechatApp, info: Answer) -> datetime:
     except (TypeError, ValueError, OverflowError, OSError):
         issued_at = None
     if issued_at is None:
-        raise _senseless("watermark")
+        raise senseless("watermark")
     # Only the past counts: this came from WeChat itself, and clocks differ.
     if time.time() - issued_at.timestamp() > PHONE_AGE:
         raise WechatPhoneCodeInvalid(reason="watermark is too old")
@@ -220,4 +227,4 @@ def _inner(answer: Answer, key: str) -> Answer:
     fields = answer.get(key)
     if isinstance(fields, dict):
         return Answer(fields)
-    raise _senseless(key)
+    raise senseless(key)

@@ -31,6 +31,7 @@ STABLE_TOKEN = "/cgi-bin/stable_token"  # noqa: S105 a path
 PHONE_NUMBER = "/wxa/business/getuserphonenumber"
 CHECK_SESSION = "/wxa/checksession"
 RESET_SESSION_KEY = "/wxa/resetusersessionkey"
+OAUTH_EXCHANGE = "/sns/oauth2/access_token"
 USER_INFO = "/sns/userinfo"
 
 BUSY = 2  # seconds until a client may try again
@@ -149,7 +150,12 @@ AT_ENDPOINT: Mapping[str, Mapping[int, Meaning]] = {
         41008: _phone_refused("phone code is missing"),
         42003: _phone_refused("phone code has expired"),
     },
-    USER_INFO: {48001: Meaning("the person has not granted userinfo", WechatScopeMissing)},
+    OAUTH_EXCHANGE: {40001: _SECRET_REFUSED},
+    USER_INFO: {
+        # The token is the person's and seconds old: nothing of ours can renew it.
+        **dict.fromkeys((40001, 40014, 42001), Meaning("the grant is over", WechatReauthorize)),
+        48001: Meaning("the person has not granted userinfo", WechatScopeMissing),
+    },
 }
 
 _UNKNOWN = Meaning("errcode without a meaning here", WechatError)

@@ -51,3 +51,24 @@ class AccessToken:
 
     value: str = field(repr=False)
     expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthGrant:
+    """What a person has granted to an app over the web. ``expires_at`` is Unix seconds."""
+
+    openid: str
+    unionid: str | None
+    scope: frozenset[str]
+    access_token: str = field(repr=False)
+    expires_at: float
+    is_snapshot: bool  # a page that ran as a snapshot: the openid is nobody's
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthUser:
+    """How a person is called in WeChat: untrusted text, and an address."""
+
+    unionid: str | None
+    nickname: str
+    avatar_url: str

@@ -1,0 +1,83 @@
+"""A browser that is signed in: Django's session, tied to a ``LoginSession`` of ours."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import login, logout
+from django.contrib.auth.signals import user_logged_out
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+
+from wxauth import backends, services
+from wxauth.devices import Device
+from wxauth.models import LoginSession
+from wxauth.rest.views import device_of
+
+SID = "wxauth_sid"  # in Django's session
+COOKIE = "wxauth_browser"  # which browser began a sign-in; says nothing of who it is
+COOKIE_AGE = 86_400  # seconds
+
+
+def sign_in_browser(request: HttpRequest, session: LoginSession) -> None:
+    """
+    Sign the browser in as the user of this session, under a new key of Django's session.
+
+    When the one ends, the other does: by ``LoginSessionMiddleware``, and by Django's logout.
+    """
+    login(request, session.user, backend=backends.dotted_path())
+    request.session[SID] = session.id.hex
+
+
+def session_of(request: HttpRequest) -> LoginSession | None:
+    """Return the session by which this browser was signed in, if it is open. One query."""
+    sid = request.session.get(SID)
+    return None if sid is None else services.open_session_of(sid=UUID(sid))
+
+
+def sign_out_browser(request: HttpRequest) -> None:
+    """Sign the browser out, of Django and of our session."""
+    logout(request)
+
+
+def browser_secret(request: HttpRequest) -> str | None:
+    """Return what the browser was given when it began a sign-in, or None."""
+    return request.COOKIES.get(COOKIE) or None
+
+
+def remember_browser(request: HttpRequest, response: HttpResponse, secret: str) -> None:
+    """Give the browser a secret by which its way back from WeChat is known as its own."""
+    response.set_cookie(
+        COOKIE,
+        secret,
+        max_age=COOKIE_AGE,
+        httponly=True,
+        secure=request.is_secure(),
+        samesite="Lax",  # it has to come along on the way back from WeChat
+    )
+
+
+def new_secret() -> str:
+    """Return 256 random bits as a text."""
+    return secrets.token_urlsafe(32)
+
+
+def device(request: HttpRequest, *, is_browser: bool) -> Device:
+    """Return where the request comes from; a browser's session lasts as long as Django's."""
+    found = device_of(request)
+    if not is_browser:
+        return found
+    return Device(
+        user_agent=found.user_agent,
+        ip_address=found.ip_address,
+        session_lifetime=timedelta(seconds=request.session.get_expiry_age()),
+    )
+
+
+@receiver(user_logged_out, dispatch_uid="wxauth.web.browser")
+def _end_session(sender: Any, request: HttpRequest | None, **_: Any) -> None:
+    # Sent before Django forgets its session.
+    session = session_of(request) if request is not None and hasattr(request, "session") else None
+    if session is not None:
+        services.logout(session=session)

@@ -1,0 +1,26 @@
+"""Where a browser may be sent."""
+
+from django.http import HttpRequest
+from django.shortcuts import resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from wxauth.conf import conf
+
+
+def return_address(request: HttpRequest, wanted: str | None) -> str:
+    """
+    Return ``wanted`` if it is a page of this very host, or of ``WXAUTH_RETURN_ORIGINS``.
+
+    Else the project's ``LOGIN_REDIRECT_URL``: ``ALLOWED_HOSTS`` may be ``["*"]`` and is no list of
+    where people may be sent.
+    """
+    if wanted and (is_own_page(request, wanted) or conf.is_return_address(wanted)):
+        return wanted
+    return resolve_url(conf.login_redirect_url)
+
+
+def is_own_page(request: HttpRequest, address: str) -> bool:
+    """Tell whether this is a path of the site, or an address of the host that was asked."""
+    return url_has_allowed_host_and_scheme(
+        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )

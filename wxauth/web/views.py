@@ -1,0 +1,243 @@
+"""To WeChat's pages and back."""
+
+import logging
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext
+from django.views.decorators.debug import sensitive_variables
+from django.views.generic import View
+
+from wxauth import handovers, oauth_states, services
+from wxauth.conf import WechatApp
+from wxauth.exceptions import (
+    AuthorizationRefused,
+    StateInvalid,
+    StoreUnavailable,
+    TokenInvalid,
+    UnknownApp,
+    WxauthError,
+)
+from wxauth.models import LoginSession
+from wxauth.rest.throttling import AddressThrottle, client_address
+from wxauth.web import browser
+from wxauth.web.returning import return_address
+from wxauth.wechat.oauth import Scope, authorization_url
+
+logger = logging.getLogger("wxauth.web")
+
+SESSION, TICKET = "session", "ticket"  # what a flow ends in
+SCOPES = {"base": Scope.BASE, "userinfo": Scope.USERINFO}
+TICKET_FIELD = "wxauth_ticket"
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+class BrowserView(View):
+    """A page, or a redirect, that is never cached; every failure is a page that says what to do."""
+
+    throttle_group = "web"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            if not AddressThrottle().count(client_address(request) or "::", group="web"):
+                return self.fail(request, 429, gettext("Too many requests. Please wait a moment."))
+            response = super().dispatch(request, *args, **kwargs)
+        except WxauthError as error:
+            logger.info("%s", error)
+            response = self.fail(request, error.status, gettext(error.detail), error)
+        except (OperationalError, InterfaceError) as error:
+            logger.error("the database does not answer", exc_info=error)
+            failure = StoreUnavailable(reason="database")
+            response = self.fail(request, failure.status, gettext(failure.detail), failure)
+        add_never_cache_headers(response)
+        # The address holds a code and a state, or a ticket.
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        response.headers.setdefault("Content-Security-Policy", POLICY)
+        return response
+
+    def fail(
+        self, request: HttpRequest, status: int, sentence: str, error: WxauthError | None = None
+    ) -> HttpResponse:
+        alias = self.kwargs.get("alias", "")
+        context = {
+            "sentence": sentence,
+            "code": error.code if error else "rate_limited",
+            "again": self._start_again(alias) if error and error.action != "stop" else None,
+        }
+        return render(request, "wxauth/web/error.html", context, status=status)
+
+    @staticmethod
+    def _start_again(alias: str) -> str | None:
+        try:
+            services.oauth_app(alias)
+        except UnknownApp:
+            return None
+        return reverse("wxauth_web:start", kwargs={"alias": alias})
+
+
+class Start(BrowserView):
+    """``start/<alias>/?next=&scope=&flow=``: off to WeChat."""
+
+    http_method_names = ["get"]
+
+    def get(self, request: HttpRequest, alias: str) -> HttpResponse:
+        flow = TICKET if request.GET.get("flow") == TICKET else SESSION
+        facts = {"next": return_address(request, request.GET.get("next"))}
+        return leave(request, alias, flow=flow, facts=facts, scope=request.GET.get("scope"))
+
+
+class Bind(BrowserView):
+    """
+    ``bind/<alias>/``: off to WeChat, to link the one who is there to the user of this browser.
+
+    A POST with a CSRF token: nobody must be made to do this by a link.
+    """
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, alias: str) -> HttpResponse:
+        session = browser.session_of(request)
+        if session is None:
+            raise TokenInvalid(reason="the browser is not signed in")
+        services.require_fresh(session)  # before the way, and again after it
+        address = return_address(request, request.POST.get("next"))
+        facts = {"next": address, "bind": session.id.hex}
+        return leave(request, alias, flow=SESSION, facts=facts, scope=None)
+
+
+class Callback(BrowserView):
+    """
+    ``callback/<alias>/``: back from WeChat.
+
+    It may come twice: a client opens links ahead, people press "back". Only the first one spends
+    the code, and all end where that one did.
+    """
+
+    http_method_names = ["get"]
+
+    @sensitive_variables("secret", "oauth_code")
+    def get(self, request: HttpRequest, alias: str) -> HttpResponse:
+        app = services.oauth_app(alias)
+        secret = browser.browser_secret(request)
+        if secret is None:
+            raise StateInvalid(reason="the browser did not begin anything here")
+        pending, flow = self._pending(request.GET.get("state", ""), secret, app)
+        oauth_code = request.GET.get("code")
+        if not oauth_code:
+            raise AuthorizationRefused(reason="WeChat sent no code")
+        if oauth_states.claim(pending):
+            outcome = self._first(request, app, pending, flow=flow, oauth_code=oauth_code)
+        else:
+            found = oauth_states.outcome(pending)
+            if found is None:  # the first one is on its way at this moment
+                return self._wait(request)
+            outcome = found
+        return self._arrive(request, pending.facts, outcome, flow=flow)
+
+    def _pending(self, state: str, secret: str, app: WechatApp) -> tuple[oauth_states.Pending, str]:
+        for flow in (SESSION, TICKET):
+            try:
+                pending = oauth_states.look(state, verifier=secret, app=app.alias, flow=flow)
+            except StateInvalid as error:
+                refusal = error
+            else:
+                return pending, flow
+        raise refusal
+
+    def _first(
+        self,
+        request: HttpRequest,
+        app: WechatApp,
+        pending: oauth_states.Pending,
+        *,
+        flow: str,
+        oauth_code: str,
+    ) -> dict[str, Any]:
+        try:
+            sid = self._sign_in(request, app, pending.facts, flow=flow, oauth_code=oauth_code)
+        except WxauthError as error:
+            oauth_states.finish(pending, {"error": error.code})
+            raise
+        outcome = {"sid": sid.hex}
+        oauth_states.finish(pending, outcome)
+        return outcome
+
+    def _sign_in(
+        self,
+        request: HttpRequest,
+        app: WechatApp,
+        facts: dict[str, Any],
+        *,
+        flow: str,
+        oauth_code: str,
+    ) -> UUID:
+        device = browser.device(request, is_browser=flow == SESSION)
+        owner = self._owner(request, facts)
+        proof = services.confirm_oauth_code(oauth_code=oauth_code, app=app.alias)
+        if owner is not None:
+            services.bind_oauth(session=owner, proof=proof, device=device)
+            return owner.id
+        return services.sign_in_by_oauth(proof=proof, device=device).session.id
+
+    @staticmethod
+    def _owner(request: HttpRequest, facts: dict[str, Any]) -> LoginSession | None:
+        """Return the session to link to, if that is wanted; it must still be this browser's."""
+        if "bind" not in facts:
+            return None
+        session = browser.session_of(request)
+        if session is None or session.id.hex != facts["bind"]:
+            raise StateInvalid(reason="somebody else is signed in by now")
+        return session
+
+    def _arrive(
+        self, request: HttpRequest, facts: dict[str, Any], outcome: dict[str, Any], *, flow: str
+    ) -> HttpResponse:
+        if "sid" not in outcome:
+            raise StateInvalid(reason=f"used, and it failed: {outcome.get('error')}")
+        session = services.open_session_of(sid=UUID(outcome["sid"]))
+        if session is None:
+            raise StateInvalid(reason="used, and the session is over")
+        address = facts["next"]
+        if flow == TICKET:
+            fields = urlencode({TICKET_FIELD: handovers.issue(session.id)})
+            page, hash_sign, fragment = address.partition("#")
+            mark = "&" if "?" in page else "?"
+            return HttpResponseRedirect(f"{page}{mark}{fields}{hash_sign}{fragment}")
+        here = browser.session_of(request)
+        if here is None or here.id != session.id:
+            browser.sign_in_browser(request, session)
+        return HttpResponseRedirect(address)
+
+    @staticmethod
+    def _wait(request: HttpRequest) -> HttpResponse:
+        response = render(request, "wxauth/web/wait.html", status=200)
+        response["Refresh"] = "1"  # the same address once more; no script is needed
+        return response
+
+
+def leave(
+    request: HttpRequest, alias: str, *, flow: str, facts: dict[str, Any], scope: str | None
+) -> HttpResponse:
+    """Send the browser to WeChat, with a state that is its own."""
+    app = services.oauth_app(alias)
+    secret = browser.browser_secret(request) or browser.new_secret()
+    state = oauth_states.issue(verifier=secret, app=app.alias, flow=flow, facts=facts)
+    back = request.build_absolute_uri(reverse("wxauth_web:callback", kwargs={"alias": app.alias}))
+    address = authorization_url(
+        app, redirect_uri=back, state=state, scope=SCOPES.get(scope or "") if scope else None
+    )
+    response = HttpResponseRedirect(address)
+    browser.remember_browser(request, response, secret)
+    return response

@@ -1,0 +1,132 @@
+"""
+Web authorisation: official accounts, websites and mobile apps.
+
+Pages: developers.weixin.qq.com, "网页授权", "网站应用微信登录", "移动应用微信登录".
+"""
+
+import logging
+import re
+import time
+from enum import StrEnum
+from urllib.parse import quote
+
+from django.views.decorators.debug import sensitive_variables
+
+from wxauth.conf import AppKind, WechatApp, conf
+from wxauth.exceptions import UnknownApp, WechatCodeInvalid
+from wxauth.wechat.client import is_code, read_openid, read_unionid, senseless
+from wxauth.wechat.errcodes import OAUTH_EXCHANGE, USER_INFO
+from wxauth.wechat.exchange import ask
+from wxauth.wechat.types import Answer, Call, OAuthGrant, OAuthUser
+
+logger = logging.getLogger("wxauth.wechat")
+
+STATE = re.compile(r"[a-zA-Z0-9]{1,128}")
+MAX_TOKEN = 1024  # characters
+
+
+class Scope(StrEnum):
+    """What an authorisation asks for."""
+
+    BASE = "snsapi_base"  # who it is, without a question; official accounts
+    USERINFO = "snsapi_userinfo"  # name, picture and unionid too; official accounts, mobile apps
+    LOGIN = "snsapi_login"  # the same, by QR code; websites
+
+
+# The page of each kind of app, and the scopes it takes; the first is the usual one.
+PAGES = {
+    AppKind.OFFICIAL_ACCOUNT: ("/connect/oauth2/authorize", (Scope.USERINFO, Scope.BASE)),
+    AppKind.WEBSITE: ("/connect/qrconnect", (Scope.LOGIN,)),
+}
+PROFILE_SCOPES = {Scope.USERINFO, Scope.LOGIN}
+
+
+def authorization_url(
+    app: WechatApp, *, redirect_uri: str, state: str, scope: Scope | None = None
+) -> str:
+    """
+    Return where to send the browser. ``scope`` None is the app's usual one, with the profile.
+
+    WeChat reads the parameters in this order only, and wants the fragment. Raise ``UnknownApp``
+    for an app without such a page, or without this scope. ``state`` is letters and digits.
+    """
+    page, scopes = PAGES.get(app.kind, ("", ()))
+    if not page or (scope is not None and scope not in scopes):
+        raise UnknownApp(reason="the app has no page for this scope")
+    if not STATE.fullmatch(state):
+        raise ValueError("state is not of letters and digits, 128 at most")
+    query = "&".join(
+        f"{name}={quote(value, safe='')}"
+        for name, value in (
+            ("appid", app.app_id),
+            ("redirect_uri", redirect_uri),
+            ("response_type", "code"),
+            ("scope", scope or scopes[0]),
+            ("state", state),
+        )
+    )
+    return f"{conf.open_base_url}{page}?{query}#wechat_redirect"
+
+
+@sensitive_variables("oauth_code", "answer")
+def exchange(app: WechatApp, *, oauth_code: str) -> OAuthGrant:
+    """
+    Spend the code of an authorisation.
+
+    Raise ``WechatCodeInvalid`` when the code is wrong, used or too old, or another ``WechatError``.
+    """
+    if not is_code(oauth_code):
+        raise WechatCodeInvalid(reason="oauth_code is not printable ASCII of a code's length")
+    return _grant(
+        ask(
+            Call(
+                OAUTH_EXCHANGE,
+                query={
+                    "appid": app.app_id,
+                    "secret": app.app_secret,
+                    "code": oauth_code,
+                    "grant_type": "authorization_code",
+                },
+            )
+        )
+    )
+
+
+@sensitive_variables("answer")
+def user_info(grant: OAuthGrant) -> OAuthUser:
+    """
+    Return the profile of who gave this grant, with the unionid if there is one.
+
+    Raise ``WechatScopeMissing`` when the profile was not granted.
+    """
+    answer = ask(
+        Call(
+            USER_INFO,
+            query={"access_token": grant.access_token, "openid": grant.openid, "lang": "zh_CN"},
+            repeatable=True,
+        )
+    )
+    if read_openid(answer) != grant.openid:
+        raise senseless("openid")
+    nickname, avatar_url = answer.get("nickname"), answer.get("headimgurl")
+    return OAuthUser(
+        unionid=read_unionid(answer),
+        nickname=nickname if isinstance(nickname, str) else "",
+        avatar_url=avatar_url if isinstance(avatar_url, str) else "",
+    )
+
+
+def _grant(answer: Answer) -> OAuthGrant:
+    token, scope = answer.get("access_token"), answer.get("scope")
+    if not isinstance(token, str) or not 0 < len(token) <= MAX_TOKEN:
+        raise senseless("access_token")
+    lifetime = answer.get("expires_in")
+    return OAuthGrant(
+        openid=read_openid(answer),
+        unionid=read_unionid(answer),
+        scope=frozenset(scope.split(",")) if isinstance(scope, str) else frozenset(),
+        access_token=token,
+        expires_at=time.time() + (lifetime if isinstance(lifetime, int) else 0),
+        # 1 and "1" have both been seen in such answers; anything else is nobody's promise.
+        is_snapshot=str(answer.get("is_snapshotuser")) == "1",
+    )

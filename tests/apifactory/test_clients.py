@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from tests.apifactory.client import VERSIONS
 from tests.apifactory.conftest import SUB, Shopper
 from tests.documents import block
-from wxauth.models import LoginSession, PhoneNumber, Referral, WechatIdentity, WechatProfile
+from wxauth.models import LoginSession, PhoneNumber, Referral, WechatIdentity
 
 pytestmark = [
     pytest.mark.crowd,
@@ -92,6 +92,7 @@ def test_versions_have_the_calls_that_the_tests_think(make_shopper: Any, version
 @each()
 def test_registers_with_a_referrer_and_signs_in(shopper: Shopper, make_shopper: Any) -> None:
     inviter = make_shopper("24.12.19", "carol").sign_in()["uid"]
+    shopper.wechat.user("alice").nickname = "小红"
     unknown = shopper("login_wx", shopper.code())
     assert unknown["code"] == 10000
     assert unknown["msg"] == "您尚未注册。"
@@ -108,7 +109,7 @@ def test_registers_with_a_referrer_and_signs_in(shopper: Shopper, make_shopper: 
     assert shopper("checkToken", data["token"]) == {"code": 0, "msg": "success"}
     detail = shopper("userDetail", data["token"])["data"]
     assert detail["base"]["id"] == data["uid"]
-    assert detail["base"]["nick"] == WechatProfile.objects.get(user_id=data["uid"]).nickname != ""
+    assert detail["base"]["nick"] == "小红"
     assert detail["referrer"]["id"] == inviter
     assert Referral.objects.get(referee_id=data["uid"]).referrer_id == inviter
 

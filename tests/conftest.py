@@ -4,6 +4,7 @@ Fixtures that any test may want.
 ``wechat_simulator`` is no part of this file: the package brings it as a pytest plugin.
 """
 
+import socket
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -105,3 +106,11 @@ def make_user(db: None) -> Callable[..., Any]:
         return model._default_manager.create_user(**fields)
 
     return make_user
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port of this machine on which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

@@ -1,6 +1,5 @@
 """Fixtures for tests that speak to the API as phones do."""
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -59,11 +58,3 @@ def received(django_capture_on_commit_callbacks: Any) -> Callable[..., Any]:
                 getattr(signals, name).disconnect(receive)
 
     return received
-
-
-@pytest.fixture
-def closed_port() -> int:
-    """A port of this machine on which nobody listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]

@@ -169,7 +169,7 @@ class Conf(WebSettings, ApifactorySettings, SmsSettings):
     @property
     def login_redirect_url(self) -> str:
         """``LOGIN_REDIRECT_URL``."""
-        return settings.LOGIN_REDIRECT_URL
+        return str(settings.LOGIN_REDIRECT_URL)
 
     @property
     def language_code(self) -> str:

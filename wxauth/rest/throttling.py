@@ -40,11 +40,7 @@ class AddressThrottle(BaseThrottle):
         return self.count(self.ident(request, view), group=getattr(view, "throttle_group", ""))
 
     def ident(self, request: Request, view: APIView) -> str:
-        address = ipaddress.ip_address(client_address(request) or NO_ADDRESS)
-        if address.version == 6:
-            # One subscriber owns a whole /64 and could use a new address for each request.
-            return str(ipaddress.ip_network((address, 64), strict=False))
-        return str(address)
+        return subscriber(request)
 
     def count(self, ident: str, *, group: str) -> bool:
         """Count one request; tell whether it is still within the rate."""
@@ -65,6 +61,13 @@ class AddressThrottle(BaseThrottle):
     def wait(self) -> float:
         return self.seconds_left
 
+    @classmethod
+    def check(cls, ident: str, *, group: str) -> None:
+        """Count one request of this ident; raise ``Throttled`` when it is one too many."""
+        throttle = cls()
+        if not throttle.count(ident, group=group):
+            raise Throttled(throttle.wait())
+
 
 class PersonThrottle(AddressThrottle):
     """Counts by the signed-in user, or by whoever ``check`` is told the request has proved."""
@@ -73,13 +76,6 @@ class PersonThrottle(AddressThrottle):
 
     def ident(self, request: Request, view: APIView) -> str:
         return str(request.user.pk)
-
-    @classmethod
-    def check(cls, ident: str, *, group: str) -> None:
-        """Count one request of this person; raise ``Throttled`` when it is one too many."""
-        throttle = cls()
-        if not throttle.count(ident, group=group):
-            raise Throttled(throttle.wait())
 
 
 def client_address(request: Any) -> str | None:
@@ -101,6 +97,15 @@ def client_address(request: Any) -> str | None:
     except ValueError:
         return None
     return str(getattr(parsed, "ipv4_mapped", None) or parsed)
+
+
+def subscriber(request: Any) -> str:
+    """Return whose address the request comes from, as limits count it."""
+    address = ipaddress.ip_address(client_address(request) or NO_ADDRESS)
+    if address.version == 6:
+        # One subscriber owns a whole /64 and could use a new address for each request.
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
 
 
 def parse_rate(rate: str) -> tuple[int, int]:

@@ -71,7 +71,7 @@ class JSONView(APIView):
         return serializer
 
 
-def device_of(request: Request) -> Device:
+def device_of(request: Request | HttpRequest) -> Device:
     """Return what the request tells of where it comes from."""
     agent = request.META.get("HTTP_USER_AGENT", "")
     printable = "".join(filter(str.isprintable, agent))  # and so storable

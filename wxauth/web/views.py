@@ -1,6 +1,5 @@
 """To WeChat's pages and back."""
 
-import logging
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -10,29 +9,30 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.cache import add_never_cache_headers
+from django.utils import translation
+from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
 from django.views.generic import View
+from rest_framework.exceptions import APIException
 
 from wxauth import handovers, oauth_states, services
 from wxauth.conf import WechatApp
 from wxauth.exceptions import (
     AuthorizationRefused,
     StateInvalid,
-    StoreUnavailable,
     TokenInvalid,
     UnknownApp,
     WxauthError,
 )
 from wxauth.models import LoginSession
-from wxauth.rest.throttling import AddressThrottle, client_address
+from wxauth.rest.failures import read_failure
+from wxauth.rest.language import language_of
+from wxauth.rest.throttling import AddressThrottle, subscriber
 from wxauth.web import browser
 from wxauth.web.returning import return_address
-from wxauth.wechat.oauth import Scope, authorization_url
-
-logger = logging.getLogger("wxauth.web")
+from wxauth.wechat.oauth import PAGES, Scope, authorization_url
 
 SESSION, TICKET = "session", "ticket"  # what a flow ends in
 SCOPES = {"base": Scope.BASE, "userinfo": Scope.USERINFO}
@@ -50,41 +50,42 @@ class BrowserView(View):
     throttle_group = "web"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        try:
-            if not AddressThrottle().count(client_address(request) or "::", group="web"):
-                return self.fail(request, 429, gettext("Too many requests. Please wait a moment."))
-            response = super().dispatch(request, *args, **kwargs)
-        except WxauthError as error:
-            logger.info("%s", error)
-            response = self.fail(request, error.status, gettext(error.detail), error)
-        except (OperationalError, InterfaceError) as error:
-            logger.error("the database does not answer", exc_info=error)
-            failure = StoreUnavailable(reason="database")
-            response = self.fail(request, failure.status, gettext(failure.detail), failure)
+        language = language_of(request)
+        with translation.override(language):
+            try:
+                AddressThrottle.check(subscriber(request), group=self.throttle_group)
+                response = super().dispatch(request, *args, **kwargs)
+            except (WxauthError, APIException, OperationalError, InterfaceError) as error:
+                response = self.fail(request, error)
+        response.headers.setdefault("Content-Language", language)
+        patch_vary_headers(response, ["Accept-Language", "Cookie"])
         add_never_cache_headers(response)
         # The address holds a code and a state, or a ticket.
         response.headers.setdefault("Referrer-Policy", "no-referrer")
         response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
 
-    def fail(
-        self, request: HttpRequest, status: int, sentence: str, error: WxauthError | None = None
-    ) -> HttpResponse:
-        alias = self.kwargs.get("alias", "")
+    def fail(self, request: HttpRequest, error: Exception) -> HttpResponse:
+        failure = read_failure(error)
+        assert failure is not None  # each of the kinds that are caught above has a meaning
         context = {
-            "sentence": sentence,
-            "code": error.code if error else "rate_limited",
-            "again": self._start_again(alias) if error and error.action != "stop" else None,
+            "sentence": gettext(failure.detail),
+            "code": failure.code,
+            "again": None if failure.action == "stop" else self._start_again(),
         }
-        return render(request, "wxauth/web/error.html", context, status=status)
+        response = render(request, "wxauth/web/error.html", context, status=failure.status)
+        if failure.retry_after is not None:
+            response["Retry-After"] = str(int(failure.retry_after) + 1)
+        return response
 
-    @staticmethod
-    def _start_again(alias: str) -> str | None:
+    def _start_again(self) -> str | None:
         try:
-            services.oauth_app(alias)
+            app = services.oauth_app(self.kwargs.get("alias", ""))
         except UnknownApp:
             return None
-        return reverse("wxauth_web:start", kwargs={"alias": alias})
+        if app.kind not in PAGES:
+            return None
+        return reverse("wxauth_web:start", kwargs={"alias": app.alias})
 
 
 class Start(BrowserView):

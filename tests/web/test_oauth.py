@@ -1,0 +1,528 @@
+"""A browser's way to WeChat and back, and every way to get it wrong."""
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.cache import caches
+from django.db import connections
+from django.test import Client
+from django.utils import timezone
+
+from tests.cache_dump import everything_in_the_cache
+from tests.web.conftest import Browser, sent_to
+from wxauth import services
+from wxauth.conf import WechatApp
+from wxauth.models import LoginSession, WechatIdentity, WechatProfile, WechatUnion
+from wxauth.simulator import WechatSimulator
+
+pytestmark = pytest.mark.django_db
+
+User = get_user_model()
+EXCHANGE, USER_INFO = "/sns/oauth2/access_token", "/sns/userinfo"
+
+
+def check_page(response: Any, status: int, code: str) -> str:
+    """Assert that this is our page for a failure; return its text."""
+    text = response.content.decode()
+    assert response.status_code == status, text
+    assert f'<p class="code">{code}</p>' in text
+    assert "<script" not in text
+    assert "no-store" in response["Cache-Control"]
+    assert response["Content-Security-Policy"].startswith("default-src 'none'")
+    assert response["Referrer-Policy"] == "no-referrer"
+    return text
+
+
+# There
+
+
+def test_address_is_exact(browser: Browser, wechat: WechatSimulator) -> None:
+    response = browser.client.get("/wechat/start/account/")
+    assert re.fullmatch(
+        re.escape(f"{wechat.base_url}/connect/oauth2/authorize?appid=wxaccount00000001")
+        + r"&redirect_uri=http%3A%2F%2Ftestserver%2Fwechat%2Fcallback%2Faccount%2F"
+        + r"&response_type=code&scope=snsapi_userinfo&state=[0-9a-f]{40}#wechat_redirect",
+        response["Location"],
+    )
+    site = browser.client.get("/wechat/start/site/")["Location"]
+    assert urlsplit(site).path == "/connect/qrconnect"
+    assert sent_to(browser.client.get("/wechat/start/site/"))["scope"] == "snsapi_login"
+    assert browser.start(scope="base")["scope"] == "snsapi_base"
+
+
+def test_browser_gets_a_cookie_that_scripts_and_other_sites_do_not(browser: Browser) -> None:
+    browser.start()
+    cookie = browser.client.cookies["wxauth_browser"]
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+    assert not cookie["secure"]
+    value = cookie.value
+    secure = browser.client.get("/wechat/start/account/", secure=True)
+    assert secure.cookies["wxauth_browser"]["secure"]
+    assert secure.cookies["wxauth_browser"].value == value  # for other tabs that are on their way
+
+
+@pytest.mark.parametrize("alias", ["default", "native", "nobody"])
+def test_app_without_a_page_goes_nowhere(browser: Browser, alias: str) -> None:
+    check_page(browser.client.get(f"/wechat/start/{alias}/"), 400, "unknown_app")
+
+
+# And back
+
+
+@pytest.mark.parametrize(
+    ("alias", "scope"), [("account", "userinfo"), ("account", "base"), ("site", "")]
+)
+def test_new_person_is_registered_and_signed_in(
+    browser: Browser, wechat: WechatSimulator, alias: str, scope: str
+) -> None:
+    wechat.user("alice").nickname = "小红 🐟\x14"
+    state = browser.start(alias, next="/deliveries/", **({"scope": scope} if scope else {}))[
+        "state"
+    ]
+    how = {"scope": "snsapi_base"} if scope == "base" else {}
+    before = browser.client.session.session_key
+    response = browser.back(state, browser.code(alias, **how), alias)
+    assert (response.status_code, response["Location"]) == (302, "/deliveries/")
+    user = User.objects.get()
+    assert browser.user_id == str(user.pk)
+    assert browser.client.session.session_key != before
+    assert not user.has_usable_password()
+    session = LoginSession.objects.get()
+    assert (session.user, session.app) == (user, alias)
+    age = timedelta(seconds=browser.client.session.get_expiry_age())
+    assert abs(session.expires_at - session.created_at - age) < timedelta(minutes=1)
+    assert WechatProfile.objects.get().nickname == ("" if scope == "base" else "小红 🐟")
+
+
+def test_one_person_is_one_user_across_all_apps(
+    make_browser: Callable[..., Browser], wechat: WechatSimulator, apps: dict[str, WechatApp]
+) -> None:
+    code = wechat.login("alice", apps["default"].app_id)
+    uid = Client().post("/api/authorize", {"code": code}, "application/json").json()["uid"]
+    for alias in ("account", "site"):
+        browser = make_browser()
+        assert browser.sign_in(alias).status_code == 302
+        assert browser.user_id == str(uid)
+    assert User.objects.count() == WechatUnion.objects.count() == 1
+    assert WechatIdentity.objects.count() == 3
+
+
+def test_silent_sign_in_without_a_unionid_is_completed_later(browser: Browser) -> None:
+    state = browser.start(scope="base")["state"]
+    browser.back(state, browser.code(scope="snsapi_base"))
+    assert WechatIdentity.objects.get().unionid is None
+    assert browser.sign_in().status_code == 302
+    assert WechatIdentity.objects.get().unionid
+    assert User.objects.count() == 1
+
+
+def test_way_costs_two_calls_of_wechat(browser: Browser, wechat: WechatSimulator) -> None:
+    browser.sign_in()
+    assert [call.path for call in wechat.requests] == [EXCHANGE, USER_INFO]
+
+
+# Twice
+
+
+@pytest.mark.parametrize("same_code", [True, False], ids=["one code", "two codes"])
+@pytest.mark.parametrize("flow", ["session", "ticket"])
+def test_callback_that_comes_twice_ends_signed_in(
+    browser: Browser, wechat: WechatSimulator, same_code: bool, flow: str
+) -> None:
+    state, code = browser.start(next="/deliveries/", flow=flow)["state"], browser.code()
+    first = browser.back(state, code)
+    second = browser.back(state, code if same_code else browser.code())
+    assert first.status_code == second.status_code == 302
+    assert len(wechat.calls(EXCHANGE)) == 1
+    assert LoginSession.objects.count() == 1
+    if flow == "session":
+        assert second["Location"] == "/deliveries/"
+        assert browser.user_id == str(User.objects.get().pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_callbacks_at_the_same_moment_are_one_sign_in(
+    browser: Browser, wechat: WechatSimulator
+) -> None:
+    state, code = browser.start(next="/deliveries/")["state"], browser.code()
+    wechat.fail(EXCHANGE, delay=0.5)
+
+    def come_back(_: int) -> Any:
+        client = Client()
+        client.cookies = browser.client.cookies.copy()
+        try:
+            return client.get("/wechat/callback/account/", {"state": state, "code": code})
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        responses = list(pool.map(come_back, range(4)))
+    assert sorted(response.status_code for response in responses) == [200, 200, 200, 302]
+    assert {response.get("Refresh") for response in responses} == {"1", None}
+    assert len(wechat.calls(EXCHANGE)) == 1
+    assert browser.back(state, code)["Location"] == "/deliveries/"
+    assert User.objects.count() == LoginSession.objects.count() == 1
+
+
+def test_second_callback_after_a_failure_says_so(browser: Browser, wechat: WechatSimulator) -> None:
+    state = browser.start()["state"]
+    wechat.fail(EXCHANGE, fault="html502")
+    check_page(browser.back(state), 503, "wechat_unavailable")
+    check_page(browser.back(state), 400, "state_invalid")
+    assert browser.user_id is None
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("state", ["", "forged", "0" * 40, "\x00", "𝟙é", "a" * 5000])
+def test_forged_state_is_refused(browser: Browser, wechat: WechatSimulator, state: str) -> None:
+    browser.start()
+    text = check_page(browser.back(state), 400, "state_invalid")
+    assert "/wechat/start/account/" in text
+    assert wechat.calls(EXCHANGE) == []
+    assert not User.objects.exists()
+
+
+def test_callback_without_anything_is_refused(
+    client: Client, wechat: WechatSimulator, db: None
+) -> None:
+    check_page(client.get("/wechat/callback/account/"), 400, "state_invalid")
+
+
+def test_login_csrf_with_a_foreign_state_is_refused(
+    make_browser: Callable[..., Browser], wechat: WechatSimulator
+) -> None:
+    attacker, victim = make_browser("mallory"), make_browser("alice")
+    victim.start()
+    state = attacker.start()["state"]
+    check_page(victim.back(state, attacker.code()), 400, "state_invalid")
+    check_page(make_browser().back(state, attacker.code()), 400, "state_invalid")  # no cookie
+    assert victim.user_id is None
+    assert wechat.calls(EXCHANGE) == []
+
+
+def test_state_of_another_app_is_refused(browser: Browser, wechat: WechatSimulator) -> None:
+    state = browser.start("account")["state"]
+    check_page(browser.back(state, alias="site"), 400, "state_invalid")
+    assert wechat.calls(EXCHANGE) == []
+
+
+def test_code_of_another_app_is_refused(browser: Browser) -> None:
+    state = browser.start("account")["state"]
+    code = browser.code("site")
+    check_page(browser.back(state, code), 400, "wechat_code_invalid")
+    assert not User.objects.exists()
+
+
+def test_expired_state_is_refused(browser: Browser, time_machine: Any) -> None:
+    state = browser.start()["state"]
+    time_machine.move_to(timezone.now() + timedelta(seconds=605))
+    check_page(browser.back(state), 400, "state_invalid")
+
+
+def test_used_state_of_an_ended_session_signs_nobody_in(browser: Browser) -> None:
+    state = browser.start()["state"]
+    browser.back(state)
+    services.logout_everywhere(user=User.objects.get())
+    check_page(browser.back(state), 400, "state_invalid")
+
+
+def test_state_in_the_way_of_json_clients_is_another_one(browser: Browser) -> None:
+    fields = {"app": "account", "redirect_uri": "https://spa.example/back"}
+    begun = browser.client.post("/api/oauth/start", fields, "application/json").json()
+    browser.client.cookies["wxauth_browser"] = begun["verifier"]
+    check_page(browser.back(begun["state"]), 400, "state_invalid")
+
+
+@pytest.mark.parametrize("code", ["", None])
+def test_person_who_refuses_is_told_what_to_do(browser: Browser, code: Any) -> None:
+    state = browser.start()["state"]
+    query = {"state": state} if code is None else {"state": state, "code": code}
+    text = check_page(
+        browser.client.get("/wechat/callback/account/", query), 403, "authorization_refused"
+    )
+    assert "/wechat/start/account/" in text
+    assert browser.back(state).status_code == 302  # and may think again
+
+
+def test_snapshot_visitor_is_nobody(browser: Browser, wechat: WechatSimulator) -> None:
+    state = browser.start()["state"]
+    check_page(browser.back(state, browser.code(is_snapshot=True)), 403, "wechat_snapshot_user")
+    assert not User.objects.exists()
+    assert not WechatIdentity.objects.exists()
+    assert wechat.calls(USER_INFO) == []
+
+
+def test_snapshot_that_does_not_say_so_is_nobody_either(
+    browser: Browser, wechat: WechatSimulator
+) -> None:
+    wechat.fail(USER_INFO, errcode=48001)
+    check_page(browser.sign_in(), 403, "wechat_scope_missing")
+    assert not User.objects.exists()
+
+
+def test_inactive_user_is_refused(browser: Browser) -> None:
+    browser.sign_in()
+    User.objects.update(is_active=False)
+    rows = LoginSession.objects.count()
+    browser.client = Client()
+    check_page(browser.sign_in(), 403, "user_inactive")
+    assert browser.user_id is None
+    assert LoginSession.objects.count() == rows
+
+
+@pytest.mark.parametrize("path", [EXCHANGE, USER_INFO])
+@pytest.mark.parametrize(
+    ("how", "status", "code"),
+    [
+        ({"errcode": -1, "times": None}, 503, "wechat_unavailable"),
+        ({"errcode": 45011}, 429, "wechat_rate_limited"),
+        ({"errcode": 45009}, 503, "wechat_quota_exceeded"),
+        ({"errcode": 50002}, 403, "wechat_user_blocked"),
+        ({"fault": "html502"}, 503, "wechat_unavailable"),
+        ({"fault": "empty"}, 503, "wechat_unavailable"),
+        ({"fault": "json_array"}, 503, "wechat_unavailable"),
+        ({"fault": "truncated"}, 503, "wechat_unavailable"),
+        ({"fault": "invalid_utf8"}, 503, "wechat_unavailable"),
+        ({"fault": "reset", "times": None}, 503, "wechat_unavailable"),
+    ],
+)
+def test_wechat_in_trouble_is_a_page_and_nobody_is_signed_in(
+    browser: Browser,
+    wechat: WechatSimulator,
+    path: str,
+    how: dict[str, Any],
+    status: int,
+    code: str,
+) -> None:
+    state = browser.start()["state"]
+    wechat.fail(path, **how)
+    check_page(browser.back(state), status, code)
+    assert browser.user_id is None
+    assert not User.objects.exists()
+
+
+def test_no_secret_is_logged_or_shown_when_the_connection_breaks(
+    browser: Browser, wechat: WechatSimulator, settings: Any, caplog: Any
+) -> None:
+    caplog.set_level("DEBUG")
+    settings.WXAUTH_TIMEOUTS = (0.2, 0.2)
+    state, code = browser.start()["state"], browser.code()
+    wechat.fail(EXCHANGE, fault="read_timeout_after_processing")
+    text = check_page(browser.back(state, code), 504, "wechat_timeout")
+    everything = text + caplog.text
+    for secret in (browser.apps["account"].app_secret, code, state):
+        assert secret not in everything
+
+
+def test_grant_is_told_to_nobody(browser: Browser, wechat: WechatSimulator, caplog: Any) -> None:
+    caplog.set_level("DEBUG")
+    response = browser.sign_in(flow="ticket", next="/deliveries/")
+    token = wechat.calls(USER_INFO)[0].query["access_token"]
+    kept = everything_in_the_cache(caches["default"])
+    for place in (caplog.text, str(response.headers), kept):
+        assert token not in place
+
+
+# Where one may be sent
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "https:evil.example",
+        "https:///evil.example",
+        "javascript:alert(1)",
+        "https://spa.example.evil.example/",
+        "https://spa.example@evil.example/",
+        "http://spa.example/",
+        "https://spa.example\\@evil.example/",
+        "https://spa.example\n.evil.example/",
+        " https://evil.example",
+        "",
+    ],
+)
+@pytest.mark.parametrize("flow", ["session", "ticket"])
+def test_open_redirect_is_refused(browser: Browser, settings: Any, wanted: str, flow: str) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    location = browser.sign_in(next=wanted, flow=flow)["Location"]
+    assert location.split("?")[0] == "/orders/"
+
+
+def test_listed_site_and_own_pages_are_reached(browser: Browser) -> None:
+    for wanted in ("/deliveries/?a=1", "http://testserver/deliveries/", "https://spa.example/x"):
+        assert browser.sign_in(next=wanted)["Location"] == wanted
+
+
+# A ticket for the tokens
+
+
+def redeem(ticket: str) -> Any:
+    return Client().post("/api/oauth/ticket", {"ticket": ticket}, "application/json")
+
+
+def test_ticket_is_good_once_for_the_tokens(browser: Browser) -> None:
+    location = browser.sign_in(flow="ticket", next="https://spa.example/app?x=1#top")["Location"]
+    parts = urlsplit(location)
+    assert (parts.netloc, parts.path, parts.fragment) == ("spa.example", "/app", "top")
+    fields = parse_qs(parts.query)
+    assert set(fields) == {"x", "wxauth_ticket"}
+    assert browser.user_id is None
+    ticket = fields["wxauth_ticket"][0]
+    answer = redeem(ticket)
+    assert answer.status_code == 200
+    headers = {"Authorization": f"Bearer {answer.json()['access']}"}
+    assert Client().get("/api/me", headers=headers).status_code == 200
+    assert redeem(ticket).status_code == 400
+
+
+def test_ticket_ends_after_two_minutes_and_with_its_session(
+    browser: Browser, time_machine: Any
+) -> None:
+    def ticket() -> str:
+        location = browser.sign_in(flow="ticket")["Location"]
+        return parse_qs(urlsplit(location).query)["wxauth_ticket"][0]
+
+    ended = ticket()
+    services.logout_everywhere(user=User.objects.get())
+    assert redeem(ended).json()["code"] == "ticket_invalid"
+    late = ticket()
+    time_machine.move_to(timezone.now() + timedelta(seconds=121))
+    assert redeem(late).json()["code"] == "ticket_invalid"
+
+
+# The end
+
+
+def test_logout_of_django_ends_our_session_too(browser: Browser) -> None:
+    browser.sign_in()
+    browser.client.logout()
+    assert LoginSession.objects.get().revoked_at is not None
+
+
+@pytest.mark.parametrize("how", ["everywhere", "ban", "deletion"])
+def test_end_of_our_session_signs_the_browser_out(
+    browser: Browser, settings: Any, how: str
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "wxauth.web.middleware.LoginSessionMiddleware"]
+    browser.sign_in()
+    browser.client.get("/admin/login/")
+    assert browser.user_id is not None
+    if how == "everywhere":
+        services.logout_everywhere(user=User.objects.get())
+    elif how == "ban":
+        User.objects.update(is_active=False)
+    else:
+        User.objects.all().delete()
+    browser.client.get("/admin/login/")
+    assert browser.user_id is None
+
+
+def test_middleware_asks_nothing_of_other_browsers(
+    client: Client, settings: Any, django_assert_num_queries: Any, db: None
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "wxauth.web.middleware.LoginSessionMiddleware"]
+    with django_assert_num_queries(0):
+        client.get("/admin/login/")
+
+
+# Linking
+
+
+def bind(browser: Browser, alias: str = "site", **fields: str) -> Any:
+    return browser.client.post(f"/wechat/bind/{alias}/", fields)
+
+
+def test_signed_in_user_links_another_app(browser: Browser, wechat: WechatSimulator) -> None:
+    wechat.user("alice").unionid_hidden = True
+    browser.sign_in()
+    state = sent_to(bind(browser, next="/deliveries/"))["state"]
+    assert browser.back(state, alias="site")["Location"] == "/deliveries/"
+    assert User.objects.count() == 1
+    assert WechatIdentity.objects.count() == 2
+
+
+def test_linking_by_a_link_is_refused(browser: Browser) -> None:
+    browser.sign_in()
+    assert browser.client.get("/wechat/bind/site/").status_code == 405
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = browser.client.cookies
+    assert strict.post("/wechat/bind/site/").status_code == 403
+
+
+def test_linking_wants_somebody_who_has_just_signed_in(
+    browser: Browser, make_browser: Callable[..., Browser]
+) -> None:
+    check_page(bind(make_browser("stranger")), 401, "token_invalid")
+    browser.sign_in()
+    LoginSession.objects.update(created_at=timezone.now() - timedelta(minutes=11))
+    check_page(bind(browser), 403, "fresh_sign_in_required")
+
+
+def test_linking_that_somebody_else_ends_is_refused(
+    browser: Browser, make_browser: Callable[..., Browser], wechat: WechatSimulator
+) -> None:
+    browser.sign_in()
+    state = sent_to(bind(browser))["state"]
+    wechat.user("bob").unionid_hidden = True
+    browser.name = "bob"
+    browser.sign_in()
+    check_page(browser.back(state, alias="site"), 400, "state_invalid")
+    assert not WechatIdentity.objects.filter(app_id=browser.apps["site"].app_id).exists()
+
+
+def test_identity_of_somebody_else_is_not_linked(
+    make_browser: Callable[..., Browser], wechat: WechatSimulator
+) -> None:
+    make_browser("bob").sign_in("site")
+    alice = make_browser("alice")
+    alice.sign_in()
+    state = sent_to(bind(alice))["state"]
+    check_page(alice.back(state, make_browser("bob").code("site"), "site"), 409, "identity_taken")
+
+
+# Trouble of our own
+
+
+def test_cache_that_does_not_answer_is_a_page(
+    browser: Browser, settings: Any, closed_port: int
+) -> None:
+    state = browser.start()["state"]
+    settings.CACHES = {
+        **settings.CACHES,
+        "gone": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": f"redis://127.0.0.1:{closed_port}/0",
+        },
+    }
+    settings.WXAUTH_CACHE = "gone"
+    check_page(browser.back(state), 503, "service_unavailable")
+    check_page(browser.client.get("/wechat/start/account/"), 503, "service_unavailable")
+    assert browser.user_id is None
+
+
+def test_limit_is_a_page(browser: Browser, settings: Any) -> None:
+    settings.WXAUTH_THROTTLE_RATES = {"address": "2/min"}
+    for _ in range(2):
+        browser.start()
+    check_page(browser.client.get("/wechat/start/account/"), 429, "rate_limited")
+
+
+def test_page_speaks_the_language_of_the_browser(browser: Browser) -> None:
+    browser.start()
+    query = {"state": "forged", "code": "x"}
+    headers = {"Accept-Language": "zh-CN"}
+    response = browser.client.get("/wechat/callback/account/", query, headers=headers)
+    assert "登录" in response.content.decode()

@@ -9,6 +9,7 @@ DATABASE_URL            ``postgres://…``, ``mysql://…`` or ``sqlite:///…``
 REDIS_URL               ``redis://…``: required as soon as there is more than one process
 REDIS_KEY_PREFIX        begins each key, for a Redis that is shared
 WXAUTH_API_BASE_URL     unset: the simulator with DEBUG, WeChat without
+WXAUTH_OPEN_BASE_URL    where WeChat's pages for browsers are; unset: in the same way
 WXAUTH_APP_ID           the mini program; together with WXAUTH_APP_SECRET
 WXAUTH_APPS             several apps: the whole setting as JSON
 WXAUTH_SMS_BACKEND      who sends text messages; unset: a file in VAR_DIR with DEBUG, nobody without
@@ -40,6 +41,7 @@ from example_project.environment import (
     read_url,
 )
 from wxauth.conf import API_BASE_URL
+from wxauth.conf.web import OPEN_BASE_URL
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(read_text("VAR_DIR", str(BASE_DIR / "var")))
@@ -73,6 +75,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "wxauth.web.middleware.LoginSessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -134,10 +137,13 @@ DEMO_SIMULATOR = DEBUG and not read_text("WXAUTH_API_BASE_URL")  # `manage.py de
 WXAUTH_API_BASE_URL = read_url(
     "WXAUTH_API_BASE_URL", "http://127.0.0.1:8001" if DEMO_SIMULATOR else API_BASE_URL
 )
+WXAUTH_OPEN_BASE_URL = read_url(
+    "WXAUTH_OPEN_BASE_URL", WXAUTH_API_BASE_URL if DEMO_SIMULATOR else OPEN_BASE_URL
+)
 if DEMO_SIMULATOR:
     WXAUTH_TIMEOUTS = (1, 2)  # seconds; nobody who plays with its faults wants to wait for five
 
-# Two made-up mini programs of one company: who has registered in one is known in the other.
+# Made-up apps of one company: who has registered in one is known in the others.
 WXAUTH_APPS = read_apps(
     {
         "mall": {
@@ -150,6 +156,24 @@ WXAUTH_APPS = read_apps(
             "kind": "mini_program",
             "app_id": "wxdemo00000000cafe",
             "app_secret": "made-up-secret-of-the-cafe",
+            "union_scope": "demo",
+        },
+        "account": {
+            "kind": "official_account",
+            "app_id": "wxdemo00000account",
+            "app_secret": "made-up-secret-of-the-account",
+            "union_scope": "demo",
+        },
+        "site": {
+            "kind": "website",
+            "app_id": "wxdemo00000000site",
+            "app_secret": "made-up-secret-of-the-site",
+            "union_scope": "demo",
+        },
+        "native": {
+            "kind": "mobile",
+            "app_id": "wxdemo000000native",
+            "app_secret": "made-up-secret-of-the-mobile-app",
             "union_scope": "demo",
         },
     }

@@ -14,6 +14,7 @@ urlpatterns = [
     path("sample/text_message", views.text_message, name="text_message"),
     path("admin/", admin.site.urls),
     path("api/", include("wxauth.api.urls")),
+    path("wechat/", include("wxauth.web.urls")),
     path("push/", include("wxauth.push.urls")),
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),  # with DEBUG only
     # Last: at the root of the site, so that its address is the base URL of API工厂's clients.

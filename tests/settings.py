@@ -130,6 +130,12 @@ WXAUTH_APPS = {
         "app_secret": "made-up-secret-of-the-website",
         "union_scope": "main",
     },
+    "native": {
+        "kind": "mobile",
+        "app_id": "wx4e5f60718293a4b5",
+        "app_secret": "made-up-secret-of-the-mobile-app",
+        "union_scope": "main",
+    },
 }
 
 # Messages wait in wxauth.sms.memory.outbox.

@@ -71,6 +71,14 @@ SETTINGS = {
         {"sms_number": None},
         {**ATTEMPT_LIMITS, "sms_number": None},
     ),
+    "open_base_url": (
+        "WXAUTH_OPEN_BASE_URL",
+        "https://open.weixin.qq.com",
+        "http://127.0.0.1:9/",
+        "http://127.0.0.1:9",
+    ),
+    "return_origins": ("WXAUTH_RETURN_ORIGINS", [], ["https://a.example"], ["https://a.example"]),
+    "login_redirect_url": ("LOGIN_REDIRECT_URL", "/accounts/profile/", "/home/", "/home/"),
     "apifactory_apps": ("WXAUTH_APIFACTORY_APPS", {}, {"tz": "mall"}, {"tz": "mall"}),
     "apifactory_token_lifetime": (
         "WXAUTH_APIFACTORY_TOKEN_LIFETIME",

@@ -90,6 +90,7 @@ def test_curl_examples_answer_as_they_say(
         "API": f"{live_server.url}/api",
         "WECHAT": wechat_simulator.base_url,
         "APP_ID": app.app_id,
+        "NATIVE": conf.app("native").app_id,
     }
     answers = paste(code, tmp_path / "records", variables=variables, folder=tmp_path)
     assert_promises_kept(code, answers)

@@ -71,6 +71,9 @@ TABLE = {
     "picture_code_invalid": (400, "correct_input"),
     "image_invalid": (400, "correct_input"),
     "not_offered": (501, "stop"),
+    "state_invalid": (400, "authorize"),
+    "authorization_refused": (403, "authorize"),
+    "return_refused": (400, "fix_request"),
 }
 CLASSES = [
     kind

@@ -86,9 +86,12 @@ def all_codes() -> set[str]:
     return kinds | {row[0] for _, row in FOREIGN} | {TOO_LARGE[0]}
 
 
-# What the calls of this door never meet: tickets and merges are the native API's.
+# What the calls of this door never meet: tickets, merges and pages are other doors'.
 ELSEWHERE = {
     "error",
+    "state_invalid",
+    "authorization_refused",
+    "return_refused",
     "ticket_invalid",
     "last_sign_in_method",
     "merge_proof_invalid",

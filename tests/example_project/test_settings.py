@@ -47,7 +47,8 @@ def test_empty_environment_is_a_laptop_with_the_simulator(load: Load, tmp_path: 
     assert "LocMemCache" in settings["CACHES"]["default"]["BACKEND"]
     assert settings["WXAUTH_API_BASE_URL"] == "http://127.0.0.1:8001"
     assert settings["DEMO_SIMULATOR"] is True
-    assert list(settings["WXAUTH_APPS"]) == ["mall", "cafe"]
+    assert settings["WXAUTH_OPEN_BASE_URL"] == "http://127.0.0.1:8001"
+    assert list(settings["WXAUTH_APPS"]) == ["mall", "cafe", "account", "site", "native"]
     assert {app["union_scope"] for app in settings["WXAUTH_APPS"].values()} == {"demo"}
     assert "WXAUTH_THROTTLE_RATES" not in settings
     assert settings["WXAUTH_SMS_BACKEND"] == "wxauth.sms.file.FileSender"

@@ -9,6 +9,8 @@ from example_project import views
 
 urlpatterns = [
     path("", views.page, name="page"),
+    path("browser", views.browser, name="browser"),
+    path("sign_out", views.sign_out, name="sign_out"),
     path("readme", views.readme, name="readme"),
     path("sample/orders", views.orders, name="orders"),
     path("sample/text_message", views.text_message, name="text_message"),

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,7 +19,9 @@ from wxauth.api.permissions import HasBoundPhone
 from wxauth.authentication import WechatJWTAuthentication
 from wxauth.conf import AppKind, conf
 from wxauth.exceptions import WxauthError
+from wxauth.services import read_me
 from wxauth.services.numbers import read_sms_number
+from wxauth.web.browser import sign_out_browser
 
 READMES = {"en": "README.md", "zh": "README.zh-CN.md"}
 MESSAGES_READ = 64 * 1024  # bytes at the end of the file
@@ -46,6 +48,37 @@ def page(request: HttpRequest) -> HttpResponse:
         f"connect-src {partners}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return response
+
+
+@never_cache
+@require_safe
+def browser(request: HttpRequest) -> HttpResponse:
+    """Show who is signed in in this browser, and the ways there."""
+    simulator = simulator_origin(conf.api_base_url)
+    native = conf.apps.get("native")
+    language = request.GET.get("lang") or request.META.get("HTTP_ACCEPT_LANGUAGE", "")
+    context = {
+        "me": read_me(user=request.user) if request.user.is_authenticated else None,
+        "simulator": simulator,
+        "native": native.app_id if native else "",
+        "chinese": language.startswith("zh"),
+    }
+    response = render(request, "example_project/browser.html", context)
+    partners = f"'self' {simulator}".strip()
+    # A form's way to WeChat's page is a redirect, which form-action covers too.
+    response["Content-Security-Policy"] = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        f"connect-src {partners}; base-uri 'none'; form-action 'self' {conf.open_base_url}; "
+        "frame-ancestors 'none'"
+    )
+    return response
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """End the browser's session, and with it the one of ours."""
+    sign_out_browser(request)
+    return redirect("browser")
 
 
 def simulator_origin(base_url: str) -> str:

@@ -89,7 +89,8 @@ class Command(BaseCommand):
         ]
         with port_errors(port, option="--simulator-port"):
             simulator = stack.enter_context(WechatSimulator(apps=apps, host=HOST, port=port))
-        settings.WXAUTH_API_BASE_URL = simulator.base_url  # the port may not be the usual one
+        # The port may not be the usual one.
+        settings.WXAUTH_API_BASE_URL = settings.WXAUTH_OPEN_BASE_URL = simulator.base_url
         return simulator.base_url
 
     def show_banner(self, port: int, *, simulator: str, password: str) -> None:

@@ -6,6 +6,7 @@ const TEXTS = {
   ...ACCOUNT,
   skip: ["Skip to the phone", "跳到手机"],
   tagline: ["Sign in with WeChat, without a phone at hand", "微信登录，手边没有手机也能开发"],
+  browser: ["In a browser", "浏览器登录"],
   readme: ["README", "说明文档"],
   admin: ["Admin", "管理后台"],
   language: ["中文", "English"],

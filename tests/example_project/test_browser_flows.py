@@ -1,0 +1,184 @@
+"""Web authorisation in a real browser: there, back, and what goes wrong, at two widths."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.example_project.processes import Demo, skip_without
+from tests.example_project.test_browser import ARGUMENTS, WAIT, origin_of
+from tests.run import BROWSERS
+
+try:
+    from playwright.sync_api import Page, expect, sync_playwright
+except ImportError:
+    sync_playwright = None
+
+pytestmark = [pytest.mark.once, pytest.mark.xdist_group("example")]
+
+SIZES = {"1280": (1280, 900, "light"), "390": (390, 844, "dark")}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if sync_playwright is None:
+        skip_without("playwright", "the Python package is not installed")
+    if program is None:
+        skip_without("Chromium", "no such program")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """Somebody at the page with the flows."""
+
+    def __init__(self, page: "Page", demo: Demo, shots: Path, name: str) -> None:
+        self.page, self.demo, self.shots, self.name = page, demo, shots, name
+
+    def go(self, way: str) -> None:
+        """Press one of the ways, which leads to WeChat's page."""
+        self.page.goto(f"{self.demo.url}/browser")
+        self.page.click(f"#{way}")
+        expect(self.page.locator("h1")).to_have_text(re.compile("Authorise|Scan to sign in"))
+
+    def allow(self, way: str = "once") -> None:
+        """Say who one is, and allow."""
+        self.page.fill("[name=_sim_user]", self.name)
+        self.page.select_option("[name=_sim_way]", way)
+        self.page.click("button[value=allow]")
+
+    def sign_in(self, by: str = "account") -> str:
+        self.go(by)
+        self.allow()
+        return self.uid()
+
+    def uid(self) -> str:
+        """Return as whom one is signed in."""
+        user = self.page.locator("#user")
+        expect(user).to_be_visible()
+        assert origin_of(self.page.url) == self.demo.url
+        return user.get_attribute("data-uid") or ""
+
+    def shoot(self, name: str) -> None:
+        width = (self.page.viewport_size or {}).get("width")
+        self.page.screenshot(path=self.shots / f"{width}-{name}.png", full_page=True)
+        wide = "document.documentElement.scrollWidth <= window.innerWidth"
+        assert self.page.evaluate(wide), "something sticks out at the right"
+
+
+@pytest.fixture(params=SIZES)
+def visitor(
+    chromium: Any, demo: Demo, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Visitor]:
+    width, height, scheme = SIZES[request.param]
+    shots = Path(os.environ.get("WXAUTH_SCREENSHOTS") or tmp_path)
+    shots.mkdir(parents=True, exist_ok=True)
+    context = chromium.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-US"
+    )
+    page = context.new_page()
+    page.set_default_timeout(WAIT)
+    faults: list[str] = []
+    origins: set[str] = set()
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text))
+    page.on("request", lambda asked: origins.add(origin_of(asked.url)))
+    name = f"{request.node.originalname}-{request.param}"
+    yield Visitor(page, demo, shots, name)
+    context.close()
+    # The browser itself notes each answer of 400 and more; those are the story.
+    assert [fault for fault in faults if "Failed to load resource" not in fault] == []
+    assert origins <= {demo.url, demo.simulator}
+
+
+def test_account_asks_for_consent_and_signs_in(visitor: Visitor) -> None:
+    visitor.go("account")
+    visitor.shoot("consent")
+    visitor.allow()
+    visitor.uid()
+    expect(visitor.page.locator("#user")).to_have_text(visitor.name)
+    visitor.shoot("signed-in")
+
+
+def test_all_ways_lead_to_one_user(visitor: Visitor) -> None:
+    uids = {visitor.sign_in(way) for way in ("account", "site")}
+    visitor.go("silent")
+    visitor.allow()
+    assert {*uids, visitor.uid()} == uids
+    assert len(uids) == 1
+
+
+def test_refusal_stays_at_wechat_and_leaves_nobody_signed_in(visitor: Visitor) -> None:
+    visitor.go("site")
+    visitor.page.click("button[value=refuse]")
+    expect(visitor.page.locator("h1")).to_have_text("Refused")
+    visitor.page.goto(f"{visitor.demo.url}/browser")
+    expect(visitor.page.locator("#nobody")).to_be_visible()
+
+
+@pytest.mark.parametrize("way", ["twice", "two_codes"])
+def test_callback_that_comes_twice_ends_signed_in(visitor: Visitor, way: str) -> None:
+    visitor.go("account")
+    visitor.allow(way)
+    visitor.uid()
+
+
+def test_back_button_ends_signed_in(visitor: Visitor) -> None:
+    visitor.sign_in()
+    visitor.page.go_back()
+    visitor.page.reload()
+    visitor.page.goto(f"{visitor.demo.url}/browser")
+    visitor.uid()
+
+
+def test_snapshot_visitor_is_told_to_leave_the_preview(visitor: Visitor) -> None:
+    visitor.go("account")
+    visitor.allow("snapshot")
+    expect(visitor.page.get_by_role("alert")).to_contain_text("Please leave the preview")
+    expect(visitor.page.locator(".code")).to_have_text("wechat_snapshot_user")
+    visitor.shoot("snapshot")
+    visitor.page.keyboard.press("Tab")
+    visitor.page.keyboard.press("Enter")  # "Try again" is reached without a mouse
+    expect(visitor.page.locator("h1")).to_have_text("Authorise")
+
+
+def test_ticket_becomes_tokens_and_leaves_the_address(visitor: Visitor) -> None:
+    visitor.go("ticket")
+    visitor.allow()
+    expect(visitor.page.locator("#answer")).to_have_text(re.compile(r"^200 uid \d+$"))
+    assert "ticket" not in visitor.page.url
+    expect(visitor.page.locator("#nobody")).to_be_visible()
+
+
+def test_mobile_app_signs_in(visitor: Visitor) -> None:
+    visitor.page.goto(f"{visitor.demo.url}/browser")
+    visitor.page.click("#native")
+    expect(visitor.page.locator("#answer")).to_have_text(re.compile(r"^20[01] uid \d+$"))
+
+
+def test_website_is_linked_and_the_browser_signed_out(visitor: Visitor) -> None:
+    visitor.sign_in()
+    visitor.page.click("#bind")
+    visitor.allow()
+    visitor.uid()
+    expect(visitor.page.locator("main li code")).to_have_count(2)
+    visitor.page.click("#sign-out")
+    expect(visitor.page.locator("#nobody")).to_be_visible()
+
+
+def test_forged_way_back_is_a_page_in_the_language_of_the_browser(visitor: Visitor) -> None:
+    browser = visitor.page.context.browser
+    assert browser is not None
+    chinese = browser.new_context(locale="zh-CN", viewport=visitor.page.viewport_size)
+    visitor.page = chinese.new_page()
+    visitor.page.goto(f"{visitor.demo.url}/wechat/callback/account/?code=x&state=forged")
+    expect(visitor.page.locator("h1")).to_have_text("登录未成功")
+    visitor.shoot("error-zh")
+    chinese.close()

@@ -75,6 +75,10 @@ referrer = Field(
     takes=ABSENT | BLANK | TEXT | FORM_TEXT | NUMBER | {"NUL", "surrogate", "emoji"},
 )
 scene = referrer
+ADDRESS = '"https://shop.example.com/"'
+OAUTH = {"app": '"native"', "code": CODE, "state": '"s"', "verifier": '"v"'}
+oauth_code = Field(CODE, 512)
+state = Field('"s"', 128)
 encrypted_data = Field(DATA, 32 * 1024)
 iv = Field(IV, 64)
 raw_data = Field('"{}"', 32 * 1024, asks=TEXT | FORM_TEXT | {"emoji", "spaces", "form: spaces"})
@@ -163,6 +167,23 @@ ROUTES = [
     ),
     Route("unbind_phone", {}, signed_in=True),
     Route("bind_wechat", {"code": code, "app": app}, signed_in=True, base={"code": CODE}),
+    Route(
+        "oauth/start",
+        {"app": Field('"native"', 64), "redirect_uri": Field(ADDRESS, 1024, takes=ABSENT)},
+        base={"app": '"native"', "redirect_uri": ADDRESS},
+    ),
+    Route(
+        "oauth/login",
+        {"code": oauth_code, "state": state, "verifier": state},
+        base=OAUTH,
+    ),
+    Route(
+        "oauth/bind",
+        {"code": oauth_code, "state": state, "verifier": state},
+        signed_in=True,
+        base=OAUTH,
+    ),
+    Route("oauth/ticket", {"ticket": Field('"t"', 128)}, base={"ticket": '"t"'}),
     Route("unbind_wechat", {"app": Field('"default"', 64)}, signed_in=True),
     Route("unbind_wechat", {"identity": Field("1", 19)}, signed_in=True),
     Route("sessions/end", {"id": Field(SID, 36)}, signed_in=True),

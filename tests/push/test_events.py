@@ -50,6 +50,7 @@ def kept(phone: Phone) -> set[str]:
         ("19", {"phone", "avatar_url"}),
         ("20", {"phone", "nickname"}),
         ("8,6", set()),
+        ("205", {"phone"}),
         ("1", {"phone", "nickname", "avatar_url"}),
         ("", {"phone", "nickname", "avatar_url"}),
     ],
@@ -144,3 +145,13 @@ def test_event_of_another_app_is_refused(rich: Phone, tell: Deliver) -> None:
 def test_default_app_needs_no_alias(member: Phone, deliver: Deliver, app: Any) -> None:
     push = member.simulator.make_push(member.name, app.app_id, CANCELLED)
     assert accepted(deliver("", push))
+
+
+@pytest.mark.parametrize(("revoked", "is_over"), [("301", True), ("8", False)])
+def test_revocation_of_everything_ends_the_sessions_of_that_app(
+    rich: Phone, tell: Deliver, revoked: str, is_over: bool
+) -> None:
+    for _ in range(2):  # WeChat tells it up to three times
+        assert accepted(tell(REVOKE, revoke_info=revoked))
+    assert (rich.post("check_session").status_code == 401) is is_over
+    assert kept(rich) == ({"phone"} if is_over else {"nickname", "avatar_url"})

@@ -11,7 +11,7 @@ from wxauth.identities import ConfirmedPerson
 from wxauth.models import LoginSession
 from wxauth.services.freshness import require_fresh
 from wxauth.services.linking import Linked, link
-from wxauth.services.open_data import Profile, clean_avatar_url, clean_nickname
+from wxauth.services.open_data import Profile, make_profile
 from wxauth.services.sessions import open_session_of
 from wxauth.services.sign_in import SignIn, authorize
 from wxauth.wechat import oauth
@@ -53,9 +53,7 @@ def confirm_oauth_code(*, oauth_code: str, app: str | None = None) -> OAuthProof
     if grant.scope & PROFILE_SCOPES:
         told = oauth.user_info(grant)
         unionid = told.unionid or unionid
-        profile = Profile(
-            nickname=clean_nickname(told.nickname), avatar_url=clean_avatar_url(told.avatar_url)
-        )
+        profile = make_profile(nickname=told.nickname, avatar_url=told.avatar_url)
     person = ConfirmedPerson(app=wechat_app, openid=grant.openid, unionid=unionid)
     return OAuthProof(person=person, profile=profile)
 

@@ -82,13 +82,21 @@ def open_data_of(*, person: ConfirmedPerson, data: OpenData) -> dict[str, Any]:
 def read_profile(person: ConfirmedPerson, data: OpenData) -> Profile:
     """Return the profile inside ``data``; raise what ``open_data`` raises."""
     opened = open_data_of(person=person, data=data)
-    nickname = clean_nickname(opened.get("nickName"))
-    if nickname == ANONYMOUS:
+    return make_profile(
+        nickname=opened.get("nickName"),
+        avatar_url=opened.get("avatarUrl"),
+        gender=opened.get("gender"),
+    )
+
+
+def make_profile(*, nickname: Any, avatar_url: Any, gender: Any = None) -> Profile:
+    """Return what WeChat says of a person; nothing when it says only what it says of everybody."""
+    name = clean_nickname(nickname)
+    if name == ANONYMOUS:
         return Profile()
-    gender = opened.get("gender")
     return Profile(
-        nickname=nickname,
-        avatar_url=clean_avatar_url(opened.get("avatarUrl")),
+        nickname=name,
+        avatar_url=clean_avatar_url(avatar_url),
         gender=gender if gender in WechatProfile.Gender.values else WechatProfile.Gender.UNKNOWN,
     )
 

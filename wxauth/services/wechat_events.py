@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError
@@ -39,8 +40,9 @@ MAX_AGE = 300  # seconds between WeChat's timestamp and us
 NUMBER = re.compile(r"[0-9]{1,4}")
 
 # WeChat's numbers of what can be taken back, as far as we store it.
-NICKNAME = {6, 19, 205}
-AVATAR = {6, 20, 205}
+EVERYTHING = {301}  # of a website or a mobile app
+NICKNAME = {6, 19, 205} | EVERYTHING
+AVATAR = {6, 20, 205} | EVERYTHING
 PHONE = {8}
 
 
@@ -157,7 +159,7 @@ def _on_revoke(app: WechatApp, identity: WechatIdentity, message: Mapping[str, s
         erased=erased,
     )
     transactions.send_after_commit(consent_revoked, user=user, app=app.alias, revoked=revoked)
-    return []
+    return _end_sessions_by(identity, now=timezone.now()) if EVERYTHING & set(revoked) else []
 
 
 def _on_cancellation(
@@ -169,11 +171,7 @@ def _on_cancellation(
     It is erased. An account with no other way in is deleted, without days in which to come back.
     """
     user = identity.user
-    now = timezone.now()
-    open_sessions = LoginSession.objects.open_of(user, now=now).filter(identity=identity)
-    sids = list(open_sessions.values_list("pk", flat=True))
-    if LoginSession.objects.revoke(sids, now=now):
-        transactions.send_after_commit(user_logged_out, user=user, sessions=sids)
+    sids = _end_sessions_by(identity, now=timezone.now())
     WechatIdentity.objects.filter(pk=identity.pk).delete()
     others = WechatIdentity.objects.filter(user=user)
     unionid = identity.unionid
@@ -184,6 +182,13 @@ def _on_cancellation(
     if not has_way_in(user, identities=list(others), has_phone=has_phone):
         sids += request_deletion_for_wechat(user=user)
     return sids
+
+
+def _end_sessions_by(identity: WechatIdentity, *, now: datetime) -> list[Any]:
+    sids = LoginSession.objects.open_by([identity], now=now)
+    if LoginSession.objects.revoke(sids, now=now):
+        transactions.send_after_commit(user_logged_out, user=identity.user, sessions=sids)
+    return list(sids)
 
 
 def _blank_profile(user: HostUser, names: list[str]) -> bool:

@@ -6,7 +6,6 @@ Pages: developers.weixin.qq.com, "网页授权", "网站应用微信登录", "�
 
 import logging
 import re
-import time
 from enum import StrEnum
 from urllib.parse import quote
 
@@ -108,9 +107,12 @@ def user_info(grant: OAuthGrant) -> OAuthUser:
     )
     if read_openid(answer) != grant.openid:
         raise senseless("openid")
+    unionid = read_unionid(answer)
+    if None not in (unionid, grant.unionid) and unionid != grant.unionid:
+        raise senseless("unionid")
     nickname, avatar_url = answer.get("nickname"), answer.get("headimgurl")
     return OAuthUser(
-        unionid=read_unionid(answer),
+        unionid=unionid,
         nickname=nickname if isinstance(nickname, str) else "",
         avatar_url=avatar_url if isinstance(avatar_url, str) else "",
     )
@@ -120,13 +122,12 @@ def _grant(answer: Answer) -> OAuthGrant:
     token, scope = answer.get("access_token"), answer.get("scope")
     if not isinstance(token, str) or not 0 < len(token) <= MAX_TOKEN:
         raise senseless("access_token")
-    lifetime = answer.get("expires_in")
+    scopes = scope.split(",") if isinstance(scope, str) else []
     return OAuthGrant(
         openid=read_openid(answer),
         unionid=read_unionid(answer),
-        scope=frozenset(scope.split(",")) if isinstance(scope, str) else frozenset(),
+        scope=frozenset(each.strip() for each in scopes),
         access_token=token,
-        expires_at=time.time() + (lifetime if isinstance(lifetime, int) else 0),
-        # 1 and "1" have both been seen in such answers; anything else is nobody's promise.
-        is_snapshot=str(answer.get("is_snapshotuser")) == "1",
+        # Documented is 1. What is neither that nor a clear no is no person to trust.
+        is_snapshot=str(answer.get("is_snapshotuser") or 0).lower() not in {"0", "false"},
     )

@@ -55,13 +55,12 @@ class AccessToken:
 
 @dataclass(frozen=True, slots=True)
 class OAuthGrant:
-    """What a person has granted to an app over the web. ``expires_at`` is Unix seconds."""
+    """What a person has granted to an app over the web."""
 
     openid: str
     unionid: str | None
     scope: frozenset[str]
     access_token: str = field(repr=False)
-    expires_at: float
     is_snapshot: bool  # a page that ran as a snapshot: the openid is nobody's
 
 

@@ -1,0 +1,87 @@
+"""States and tickets that travel with a browser: kept sealed, and used once."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.cache import caches
+
+from tests.cache_dump import everything_in_the_cache
+from wxauth import handovers, oauth_states
+from wxauth.exceptions import StateInvalid, TicketInvalid
+
+CROWD = 16
+
+
+def at_once(call: Callable[[], Any]) -> list[Any]:
+    barrier = threading.Barrier(CROWD)
+
+    def run(_: int) -> Any:
+        barrier.wait(10)
+        try:
+            return call()
+        except TicketInvalid as error:
+            return error
+
+    with ThreadPoolExecutor(CROWD) as pool:
+        return list(pool.map(run, range(CROWD)))
+
+
+def test_one_of_many_redeems_a_ticket() -> None:
+    sid = uuid4()
+    ticket = handovers.issue(sid)
+    results = at_once(lambda: handovers.redeem(ticket))
+    assert results.count(sid) == 1
+    with pytest.raises(TicketInvalid):
+        handovers.redeem(ticket)
+
+
+@pytest.mark.parametrize("ticket", ["", "x", "\ud83d", "a" * 5000])
+def test_unknown_ticket_is_refused(ticket: str) -> None:
+    with pytest.raises(TicketInvalid):
+        handovers.redeem(ticket)
+
+
+def test_one_of_many_claims_a_state() -> None:
+    state = oauth_states.issue(verifier="v", app="a", flow="f", facts={"next": "/"})
+    pending = oauth_states.look(state, verifier="v", app="a", flow="f")
+    assert pending.facts == {"next": "/"}
+    assert oauth_states.outcome(pending) is None
+    assert at_once(lambda: oauth_states.claim(pending)).count(True) == 1
+    oauth_states.finish(pending, {"sid": "x"})
+    assert oauth_states.outcome(pending) == {"sid": "x"}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"verifier": "w"}, {"verifier": ""}, {"app": "b"}, {"flow": "g"}]
+)
+def test_state_is_of_one_verifier_app_and_flow(changes: dict[str, str]) -> None:
+    state = oauth_states.issue(verifier="v", app="a", flow="f")
+    with pytest.raises(StateInvalid):
+        oauth_states.look(state, **{"verifier": "v", "app": "a", "flow": "f", **changes})
+
+
+def test_cache_does_not_tell_states_and_tickets() -> None:
+    sid = uuid4()
+    secrets = [
+        handovers.issue(sid),
+        oauth_states.issue(verifier="the-verifier", app="a", flow="f", facts={"next": "/secret/"}),
+        "the-verifier",
+        "/secret/",
+        sid.hex,
+    ]
+    kept = everything_in_the_cache(caches["default"])
+    assert kept
+    for secret in secrets:
+        assert secret not in kept
+    assert len(set(secrets)) == 5
+
+
+def test_states_are_of_160_random_bits_in_letters_and_digits() -> None:
+    states = {oauth_states.issue(verifier="v", app="a", flow="f") for _ in range(50)}
+    assert len(states) == 50
+    assert {len(state) for state in states} == {40}
+    assert all(state.isalnum() for state in states)

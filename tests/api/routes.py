@@ -169,7 +169,10 @@ ROUTES = [
     Route("bind_wechat", {"code": code, "app": app}, signed_in=True, base={"code": CODE}),
     Route(
         "oauth/start",
-        {"app": Field('"native"', 64), "redirect_uri": Field(ADDRESS, 1024, takes=ABSENT)},
+        {
+            "app": Field('"native"', 64),
+            "redirect_uri": Field(ADDRESS, 1024, takes=ABSENT | {"form: empty"}),
+        },
         base={"app": '"native"', "redirect_uri": ADDRESS},
     ),
     Route(

@@ -41,6 +41,8 @@ MAY_IMPORT = {
     "django.conf": ("wxauth.conf", "wxauth.migrations"),
     "importlib": (),
     "django.utils.module_loading": ("wxauth.conf",),
+    "segno": ("wxauth.web.scanning",),
+    "PIL": ("wxauth.images",),
     "alibabacloud_dysmsapi20170525": ("wxauth.sms.aliyun",),
     "alibabacloud_tea_openapi": ("wxauth.sms.aliyun",),
     "tencentcloud": ("wxauth.sms.tencent",),

@@ -186,6 +186,10 @@ ROUTES = [
         signed_in=True,
         base=OAUTH,
     ),
+    *(
+        Route(f"scan/{step}", {"scan": Field('"s"', 64)}, signed_in=True, base={"scan": '"s"'})
+        for step in ("look", "confirm", "refuse")
+    ),
     Route("oauth/ticket", {"ticket": Field('"t"', 128)}, base={"ticket": '"t"'}),
     Route("unbind_wechat", {"app": Field('"default"', 64)}, signed_in=True),
     Route("unbind_wechat", {"identity": Field("1", 19)}, signed_in=True),

@@ -74,6 +74,8 @@ TABLE = {
     "state_invalid": (400, "authorize"),
     "authorization_refused": (403, "authorize"),
     "return_refused": (400, "fix_request"),
+    "scan_invalid": (400, "authorize"),
+    "scan_taken": (409, "stop"),
 }
 CLASSES = [
     kind

@@ -92,6 +92,8 @@ ELSEWHERE = {
     "state_invalid",
     "authorization_refused",
     "return_refused",
+    "scan_invalid",
+    "scan_taken",
     "ticket_invalid",
     "last_sign_in_method",
     "merge_proof_invalid",

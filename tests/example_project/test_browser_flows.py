@@ -1,11 +1,14 @@
 """Web authorisation in a real browser: there, back, and what goes wrong, at two widths."""
 
+import json
 import os
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -182,3 +185,48 @@ def test_forged_way_back_is_a_page_in_the_language_of_the_browser(visitor: Visit
     expect(visitor.page.locator("h1")).to_have_text("登录未成功")
     visitor.shoot("error-zh")
     chinese.close()
+
+
+class Phone:
+    """A phone with the mini program, over HTTP."""
+
+    def __init__(self, demo: Demo, name: str) -> None:
+        self.demo = demo
+        query = urlencode({"user": name, "appid": "wxdemo00000000mall"})
+        code = self.ask(f"{demo.simulator}/_sim/login?{query}")["code"]
+        signed_in = self.ask(f"{demo.url}/api/authorize", {"code": code})
+        self.access, self.uid = signed_in["access"], str(signed_in["uid"])
+
+    def say(self, step: str, scan: str) -> Any:
+        return self.ask(f"{self.demo.url}/api/scan/{step}", {"scan": scan}, self.access)
+
+    @staticmethod
+    def ask(url: str, body: Any = None, access: str = "") -> Any:
+        headers = {"Content-Type": "application/json"}
+        if access:
+            headers["Authorization"] = f"Bearer {access}"
+        data = None if body is None else json.dumps(body).encode()
+        with urlopen(Request(url, data, headers), timeout=10) as response:
+            content = response.read()
+        return json.loads(content) if content else None
+
+
+@pytest.mark.parametrize("answer", ["confirm", "refuse"])
+def test_code_for_the_mini_program_signs_in(visitor: Visitor, answer: str) -> None:
+    phone = Phone(visitor.demo, visitor.name)
+    visitor.page.goto(f"{visitor.demo.url}/browser")
+    visitor.page.click("#scan")
+    state = visitor.page.locator("#state")
+    expect(state).to_have_text("Waiting for your phone.")
+    visitor.shoot("scan")
+    scan = visitor.page.locator("[name=scan]").input_value()
+    assert phone.say("look", scan)["ip_address"] == "127.0.0.1"
+    expect(state).to_have_text("Scanned. Please confirm on your phone.")
+    phone.say(answer, scan)
+    if answer == "confirm":
+        assert visitor.uid() == phone.uid
+    else:
+        expect(state).to_have_text("You have refused on your phone.")
+        expect(visitor.page.locator("#again")).to_be_focused()
+        visitor.page.keyboard.press("Enter")
+        expect(state).to_have_text("Waiting for your phone.")

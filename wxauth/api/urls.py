@@ -9,6 +9,7 @@ from wxauth.api import (
     oauth,
     passwords,
     referring,
+    scans,
     sessions,
     sms,
     views,
@@ -34,4 +35,5 @@ urlpatterns = [
     *sms.urlpatterns,
     *passwords.urlpatterns,
     *oauth.urlpatterns,
+    *scans.urlpatterns,
 ]

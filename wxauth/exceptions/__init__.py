@@ -49,7 +49,13 @@ from wxauth.exceptions.client import (
     UnknownApp,
     UserInactive,
 )
-from wxauth.exceptions.web import AuthorizationRefused, ReturnRefused, StateInvalid
+from wxauth.exceptions.web import (
+    AuthorizationRefused,
+    ReturnRefused,
+    ScanInvalid,
+    ScanTaken,
+    StateInvalid,
+)
 from wxauth.exceptions.wechat import (
     WechatCodeInvalid,
     WechatConfigError,
@@ -93,6 +99,8 @@ __all__ = [
     "PictureCodeInvalid",
     "ReferrerUnknown",
     "ReturnRefused",
+    "ScanInvalid",
+    "ScanTaken",
     "SmsCodeInvalid",
     "SmsDisabled",
     "SmsRateLimited",

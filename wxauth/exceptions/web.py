@@ -28,3 +28,21 @@ class ReturnRefused(WxauthError):
     status = 400
     detail = gettext_noop("Nobody is sent to that address from here.")
     action = "fix_request"
+
+
+class ScanInvalid(WxauthError):
+    """The code on the screen is unknown, expired or used, or not this browser's or phone's."""
+
+    code = "scan_invalid"
+    status = 400
+    detail = gettext_noop("This code is no longer valid. Please show a new one.")
+    action = "authorize"
+
+
+class ScanTaken(WxauthError):
+    """Somebody else has scanned this code before."""
+
+    code = "scan_taken"
+    status = 409
+    detail = gettext_noop("Somebody else has scanned this code.")
+    action = "stop"

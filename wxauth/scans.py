@@ -1,0 +1,133 @@
+"""
+Codes on a screen that a phone scans: who shows it, who has scanned it, what they say.
+
+All of it lies in the shared cache, for two minutes. Each step is taken by one caller only, whatever
+happens at the same moment: by the one whose mark in the cache is the first.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from wxauth import sealed_cache
+from wxauth.exceptions import ScanInvalid, ScanTaken
+
+TTL = 120  # seconds
+BYTES = 15  # 120 bits; the scene of a mini program's code has room for 32 characters
+_SCAN = re.compile(r"[0-9a-f]{30}")
+
+
+class State(StrEnum):
+    """How far a scan is."""
+
+    WAITING = "waiting"
+    SCANNED = "scanned"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A code that is good at this moment. ``facts`` are what its browser told of itself."""
+
+    text: str = field(repr=False)
+    ends_at: float  # Unix seconds
+    facts: dict[str, Any] = field(repr=False)
+    verifier_digest: str = field(repr=False)
+
+    @property
+    def seconds_left(self) -> float:
+        return max(self.ends_at - time.time(), 1)
+
+
+def begin(*, verifier: str, facts: dict[str, Any]) -> Scan:
+    """Return a new scan of the browser that holds ``verifier``. Raise ``StoreUnavailable``."""
+    text, ends_at = secrets.token_hex(BYTES), time.time() + TTL
+    scan = Scan(text, ends_at, facts, _digest(verifier))
+    kept = json.dumps([scan.ends_at, scan.facts, scan.verifier_digest])
+    sealed_cache.put(_name(text), kept.encode(), ttl=TTL)
+    return scan
+
+
+def find(text: str) -> Scan:
+    """Return the scan; raise ``ScanInvalid`` or ``StoreUnavailable``."""
+    kept = sealed_cache.get(_name(text)) if _SCAN.fullmatch(text) else None
+    ends_at, facts, digest = json.loads(kept) if kept is not None else (0, {}, "")
+    if ends_at <= time.time():
+        raise ScanInvalid(reason="unknown or expired")
+    return Scan(text, ends_at, facts, digest)
+
+
+def find_own(text: str, *, verifier: str) -> Scan:
+    """Return the scan of this browser; raise ``ScanInvalid`` for anybody else's."""
+    scan = find(text)
+    if not hmac.compare_digest(scan.verifier_digest, _digest(verifier)):
+        raise ScanInvalid(reason="shown by another browser")
+    return scan
+
+
+def hold(scan: Scan, holder: str) -> None:
+    """Note who has scanned it, by their session's id. All others get ``ScanTaken`` from now on."""
+    if _first(scan, "held"):
+        _put(scan, "holder", holder)
+    elif holder_of(scan) != holder:
+        raise ScanTaken(reason="scanned by another session")
+
+
+def holder_of(scan: Scan) -> str | None:
+    """Return the id of the session that has scanned it, or None."""
+    return _get(scan, "holder")
+
+
+def decide(scan: Scan, holder: str, state: State) -> None:
+    """Note what the one who has scanned it says; ``ScanInvalid`` for others, and the next time."""
+    if holder_of(scan) != holder:
+        raise ScanInvalid(reason="not scanned by this session")
+    if not _first(scan, "decided"):
+        raise ScanInvalid(reason="decided already")
+    _put(scan, "decision", state)
+
+
+def state_of(scan: Scan) -> State:
+    """Return how far it is."""
+    decision = _get(scan, "decision")
+    if decision is not None:
+        return State(decision)
+    return State.WAITING if holder_of(scan) is None else State.SCANNED
+
+
+def collect(scan: Scan) -> str:
+    """Use a scan that is confirmed, and return its holder; once. Raise ``ScanInvalid``."""
+    holder = holder_of(scan)
+    if holder is None or state_of(scan) is not State.CONFIRMED:
+        raise ScanInvalid(reason="not confirmed")
+    if not _first(scan, "collected"):
+        raise ScanInvalid(reason="used")
+    return holder
+
+
+def _first(scan: Scan, step: str) -> bool:
+    return sealed_cache.first_use(f"{_name(scan.text)}:{step}", ttl=TTL)
+
+
+def _put(scan: Scan, what: str, value: str) -> None:
+    sealed_cache.put(f"{_name(scan.text)}:{what}", value.encode(), ttl=scan.seconds_left)
+
+
+def _get(scan: Scan, what: str) -> str | None:
+    kept = sealed_cache.get(f"{_name(scan.text)}:{what}")
+    return None if kept is None else kept.decode()
+
+
+def _name(text: str) -> str:
+    return f"wxauth:scan:{_digest(text)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

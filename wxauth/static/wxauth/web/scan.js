@@ -1,0 +1,52 @@
+// Watches how far the code is, more and more slowly, and signs in when the phone has said yes.
+
+const form = document.getElementById("scan");
+const line = document.getElementById("state");
+const again = document.getElementById("again");
+
+const FIRST = 800, SLOWEST = 3000, GROWTH = 1.15; // milliseconds
+const ends = Date.now() + Number(form.dataset.seconds) * 1000;
+
+const say = (state) => {
+  if (line.dataset.now !== state) {
+    line.dataset.now = state;
+    line.textContent = line.dataset[state];
+  }
+};
+const rest = (time) => new Promise((done) => setTimeout(done, time));
+
+async function ask() {
+  if (Date.now() > ends + SLOWEST) return "expired";
+  const query = new URLSearchParams({ scan: form.elements.scan.value });
+  try {
+    const response = await fetch(`${form.dataset.state}?${query}`, { cache: "no-store" });
+    return response.ok ? (await response.json()).state : "offline";
+  } catch {
+    return "offline";
+  }
+}
+
+async function collect() {
+  const response = await fetch(form.action, { method: "POST", body: new FormData(form) });
+  if (!response.ok) return say("expired");
+  location.replace((await response.json()).next);
+  return null;
+}
+
+async function watch() {
+  for (let pause = FIRST; ; pause = Math.min(pause * GROWTH, SLOWEST)) {
+    const state = await ask();
+    say(state);
+    if (state === "confirmed") {
+      await collect();
+      if (line.dataset.now === "confirmed") return;
+    }
+    if (!["waiting", "scanned", "offline"].includes(line.dataset.now)) break;
+    await rest(pause);
+  }
+  again.hidden = false;
+  again.focus();
+}
+
+form.addEventListener("submit", (event) => event.preventDefault());
+watch();

@@ -114,3 +114,14 @@ def closed_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+@pytest.fixture
+def local_memory(settings: Any) -> None:
+    """An empty cache whose clock a test can move, which that of Redis is not."""
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "LOCATION": uuid4().hex,
+        }
+    }

@@ -109,7 +109,7 @@ def test_state_of_another_client_or_app_is_refused(
     assert not User.objects.exists()
 
 
-def test_state_expires(client_app: App, time_machine: Any) -> None:
+def test_state_expires(local_memory: None, client_app: App, time_machine: Any) -> None:
     fields = client_app.fields()
     time_machine.move_to(timezone.now() + timedelta(seconds=605))
     check_error(client_app.post("login", **fields), 400, "state_invalid")

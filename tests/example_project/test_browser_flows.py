@@ -218,6 +218,7 @@ def test_code_for_the_mini_program_signs_in(visitor: Visitor, answer: str) -> No
     visitor.page.click("#scan")
     state = visitor.page.locator("#state")
     expect(state).to_have_text("Waiting for your phone.")
+    expect(visitor.page.locator("#again")).to_be_hidden()
     visitor.shoot("scan")
     scan = visitor.page.locator("[name=scan]").input_value()
     assert phone.say("look", scan)["ip_address"] == "127.0.0.1"

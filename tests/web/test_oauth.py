@@ -222,7 +222,7 @@ def test_code_of_another_app_is_refused(browser: Browser) -> None:
     assert not User.objects.exists()
 
 
-def test_expired_state_is_refused(browser: Browser, time_machine: Any) -> None:
+def test_expired_state_is_refused(local_memory: None, browser: Browser, time_machine: Any) -> None:
     state = browser.start()["state"]
     time_machine.move_to(timezone.now() + timedelta(seconds=605))
     check_page(browser.back(state), 400, "state_invalid")
@@ -389,7 +389,7 @@ def test_ticket_is_good_once_for_the_tokens(browser: Browser) -> None:
 
 
 def test_ticket_ends_after_two_minutes_and_with_its_session(
-    browser: Browser, time_machine: Any
+    local_memory: None, browser: Browser, time_machine: Any
 ) -> None:
     def ticket() -> str:
         location = browser.sign_in(flow="ticket")["Location"]

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -25,17 +24,6 @@ def _new_connections() -> Iterator[None]:
     http.close_sessions()
     yield
     http.close_sessions()
-
-
-@pytest.fixture
-def local_memory(settings: Any) -> None:
-    """An empty cache whose clock a test can move, which that of Redis is not."""
-    settings.CACHES = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-            "LOCATION": uuid4().hex,
-        }
-    }
 
 
 @pytest.fixture

@@ -56,6 +56,7 @@ if read_flag("BEHIND_HTTPS_PROXY", default=False):
     CSRF_COOKIE_SECURE = True
 
 INSTALLED_APPS = [
+    "example_project",  # first: its admin/login.html has one line more than Django's
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -64,7 +65,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "wxauth",
-    "example_project",
 ]
 
 MIDDLEWARE = [

@@ -231,3 +231,10 @@ def test_code_for_the_mini_program_signs_in(visitor: Visitor, answer: str) -> No
         expect(visitor.page.locator("#again")).to_be_focused()
         visitor.page.keyboard.press("Enter")
         expect(state).to_have_text("Waiting for your phone.")
+
+
+def test_admin_offers_the_code(visitor: Visitor) -> None:
+    visitor.page.goto(f"{visitor.demo.url}/admin/")
+    visitor.page.click("text=Scan to sign in")
+    expect(visitor.page.locator("#state")).to_have_text("Waiting for your phone.")
+    assert visitor.page.locator("[name=next]").input_value() == "/admin/"

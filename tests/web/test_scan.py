@@ -276,3 +276,13 @@ def test_cache_that_does_not_answer_is_a_page(settings: Any, closed_port: int) -
     response = Client().get("/wechat/scan/")
     assert response.status_code == 503
     assert "service_unavailable" in response.content.decode()
+
+
+@pytest.mark.parametrize(("is_staff", "status"), [(True, 200), (False, 302)])
+def test_staff_reach_the_admin_by_the_code_and_nobody_else(
+    phone: Phone, screen: Screen, is_staff: bool, status: int
+) -> None:
+    User.objects.update(is_staff=is_staff, is_superuser=is_staff)
+    say_yes(phone, screen.scan)
+    assert screen.collect(next="/admin/").json() == {"next": "/admin/"}
+    assert screen.client.get("/admin/").status_code == status

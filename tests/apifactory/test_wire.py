@@ -215,9 +215,39 @@ def test_call_that_is_left_out_says_so(shop: App, call: str) -> None:
     assert answer["msg"] == "这里不提供此功能。"
 
 
-def test_pages_of_the_site_are_not_swallowed(client: Client) -> None:
-    assert client.get("/mall/tz/goods/list").status_code == 404
-    assert client.get("/mall/about").status_code == 404
+def test_call_that_nobody_has_written_is_an_answer_below_our_prefix(shop: App) -> None:
+    assert shop.get("shop/goods/list", page=1)["code"] == 404
+    assert shop.post("order/create", token="x")["code"] == 404
+
+
+class TestRoot:
+    """At the root of a site, after its own pages."""
+
+    @pytest.fixture(autouse=True)
+    def _at_the_root(self, settings: Any) -> None:
+        settings.ROOT_URLCONF = "tests.apifactory.root_urls"
+
+    def test_calls_are_answered(self, client: Client) -> None:
+        for headers in (
+            {"Content-Type": FORM},
+            {"Referer": "https://servicewechat.com/wx1/2/page-frame.html"},
+        ):
+            assert App.read(client.get("/tz/user/check-token", headers=headers))["code"] == 2000
+            assert App.read(client.get("/tz/shop/goods/list", headers=headers))["code"] == 404
+        assert App.read(client.post("/tz/order/list", "a=b", FORM))["code"] == 404
+
+    def test_pages_of_the_site_are_its_own(self, client: Client) -> None:
+        assert client.get("/page/one/").content == b"one"
+        assert client.get("/page/one?a=1")["Location"] == "/page/one/?a=1"
+        for path in ("/page/two", "/page/two/", "/about", "/", "/tz/goods/list/"):
+            assert client.get(path).status_code == 404
+        assert client.post("/page/two", "{}", "application/json").status_code == 404
+
+    def test_slashes_are_added_only_where_the_site_does(
+        self, client: Client, settings: Any
+    ) -> None:
+        settings.APPEND_SLASH = False
+        assert client.get("/page/one").status_code == 404
 
 
 def test_fault_of_ours_is_an_answer_without_its_text(

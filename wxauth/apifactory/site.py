@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.http.response import HttpResponseBase
+from django.urls import is_valid_path
 from rest_framework.request import Request
 
 from wxauth import services
@@ -10,6 +12,9 @@ from wxauth.apifactory.base import Call, CheapCall
 from wxauth.apifactory.parameters import Parameters
 from wxauth.conf import conf
 from wxauth.exceptions import NotFound
+
+# Two parts and no slash at the end: so the package writes paths, and pages rarely.
+ELSEWHERE = r"^(?P<sub>[^/]+)/.*[^/]$"
 
 
 class ConfigValues(CheapCall):
@@ -55,3 +60,33 @@ class UnknownCall(CheapCall):
 
     def answer(self, call: Parameters) -> Any:
         raise NotFound(reason="no such call")
+
+
+class Elsewhere(UnknownCall):
+    """
+    A path outside of those folders, such as a call of the shop that nobody has written yet.
+
+    Under a prefix of ours that is a call like any other. At the root of a site it may be a page
+    that is not there, and only a request that looks like the package's gets its envelope.
+    """
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        match = request.resolver_match
+        is_at_root = match is not None and match.route.startswith(ELSEWHERE)
+        if is_at_root and not looks_like_a_call(request):
+            return leave_to_the_site(request)
+        return super().dispatch(request, *args, **kwargs)
+
+
+def looks_like_a_call(request: HttpRequest) -> bool:
+    """Tell whether the package, which says "form" on a GET too, or a mini program sends this."""
+    is_form = request.content_type == "application/x-www-form-urlencoded"
+    return is_form or "//servicewechat.com/" in request.META.get("HTTP_REFERER", "")
+
+
+def leave_to_the_site(request: HttpRequest) -> HttpResponseBase:
+    """Do what the site would do without us: add a slash where one is missing, or 404."""
+    reads = request.method in {"GET", "HEAD"}
+    if reads and conf.append_slash and is_valid_path(f"{request.path_info}/"):
+        return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
+    raise Http404

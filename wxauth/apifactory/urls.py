@@ -1,9 +1,8 @@
 """
 The calls, as ``<sub domain>/<folders of the contract>``, without a trailing slash.
 
-Include this at the root of a site, or below a prefix: that, without a slash at its end, is the
-client's base URL. What it does not know it answers only within the contract's own folders, so a
-site's other pages stand beside it.
+Include this at the root of a site, as the last of its patterns, or below a prefix: that, without a
+slash at its end, is the client's base URL.
 """
 
 from django.urls import path, re_path
@@ -73,4 +72,5 @@ urlpatterns = [
     path("upload2", uploads.Upload.as_view(), name="upload2"),
     *(re_path(rf"^(?P<sub>[^/]+)/{folder}$", accounts.NotHere.as_view()) for folder in LEFT_OUT),
     re_path(r"^(?P<sub>[^/]+)/(user|verification|config|dfs)/.*$", site.UnknownCall.as_view()),
+    re_path(site.ELSEWHERE, site.Elsewhere.as_view()),
 ]

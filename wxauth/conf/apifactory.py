@@ -28,6 +28,11 @@ class ApifactorySettings:
         return import_string(path) if path else None
 
     @property
+    def append_slash(self) -> bool:
+        """``APPEND_SLASH``: whether the site adds a slash to addresses that lack one."""
+        return settings.APPEND_SLASH
+
+    @property
     def apifactory_config(self) -> Mapping[str, Any]:
         """``WXAUTH_APIFACTORY_CONFIG``: what config/values answers, value by key."""
         return getattr(settings, "WXAUTH_APIFACTORY_CONFIG", {})

@@ -75,6 +75,11 @@ def send_after_commit(signal: Signal, **arguments: Any) -> None:
     transaction.on_commit(partial(signal.send_robust, sender=SENDER, **arguments), using=database())
 
 
+def run_after_commit(call: Callable[[], object]) -> None:
+    """Call this once the transaction has been committed; its fault is logged, and nothing more."""
+    transaction.on_commit(call, using=database(), robust=True)
+
+
 def _was_contention(error: OperationalError) -> bool:
     cause = error.__cause__
     if getattr(cause, "sqlstate", None) in SQLSTATES:

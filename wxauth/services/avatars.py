@@ -1,15 +1,19 @@
 """Avatars that people upload, in the project's own storage."""
 
+import re
 import secrets
+from functools import partial
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from wxauth import images, transactions
 from wxauth.conf import HostUser
+from wxauth.models import WechatProfile
 from wxauth.services.locking import lock_entrant
 
 FOLDER = "wxauth/avatars"
+_OURS = re.compile(rf"{FOLDER}/[A-Za-z0-9_-]{{22}}\.(?:jpg|png)$")
 
 
 def store_avatar(*, user: HostUser, content: bytes) -> str:
@@ -24,3 +28,19 @@ def store_avatar(*, user: HostUser, content: bytes) -> str:
     transactions.run(lambda: lock_entrant(user))
     name = f"{FOLDER}/{secrets.token_urlsafe(16)}.{image.extension}"
     return default_storage.url(default_storage.save(name, ContentFile(image.content)))
+
+
+def forget_avatar(address: str) -> None:
+    """
+    Delete the picture behind this address after the commit, if it is one of ours.
+
+    And if no profile shows it any more: anybody may have written the address into their own.
+    """
+    found = _OURS.search(address)
+    if found is not None:
+        transactions.run_after_commit(partial(_delete_unused, found[0], address))
+
+
+def _delete_unused(name: str, address: str) -> None:
+    if not WechatProfile.objects.filter(avatar_url=address).exists():
+        default_storage.delete(name)

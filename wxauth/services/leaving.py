@@ -23,9 +23,11 @@ from wxauth.models import (
     PhoneNumber,
     Referral,
     SmsCode,
+    WechatProfile,
 )
 from wxauth.models.leaving import ERROR_LENGTH
 from wxauth.services import audit
+from wxauth.services.avatars import forget_avatar
 from wxauth.services.freshness import require_fresh
 from wxauth.services.locking import lock_entrant, lock_people
 from wxauth.services.merge_plans import merged_users
@@ -207,6 +209,9 @@ def _delete(pk: int, user: HostUser, *, now: datetime) -> Outcome:
 
 def _erase(user: HostUser, *, source: str) -> None:
     uid = str(user.pk)
+    profile = WechatProfile.objects.of(user)
+    if profile is not None:
+        forget_avatar(profile.avatar_url)
     _erase_rows(user)
     audit.record(AuditEvent.Kind.DELETED, user=user, source=source)
     try:

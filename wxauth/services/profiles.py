@@ -1,12 +1,17 @@
 """What a user sees of themselves."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from wxauth import transactions
 from wxauth.conf import HostUser, conf
+from wxauth.exceptions import InvalidInput
 from wxauth.models import LoginSession, PhoneNumber, Referral, WechatIdentity, WechatProfile
+from wxauth.services.avatars import forget_avatar
 from wxauth.services.locking import lock_entrant
+
+MAX_EXT = 16 * 1024  # characters of JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +55,22 @@ def change_profile(
     """
     Write these of nickname, avatar_url, gender and ext; leave the others as they are.
 
-    ``more`` is added to the attributes in ext, and replaces those of the same names.
+    ``more`` is added to the attributes in ext, and replaces those of the same names. An uploaded
+    picture that is replaced is deleted. Raise ``InvalidInput`` when ext would become too large.
     """
 
     def step() -> None:
         lock_entrant(user)
         fields = dict(changes)
+        before = None
+        if more or "avatar_url" in changes:
+            before = WechatProfile.objects.of(user)
         if more:
-            profile = WechatProfile.objects.of(user)
-            fields["ext"] = {**(profile.ext if profile else {}), **more}
+            fields["ext"] = {**(before.ext if before else {}), **more}
+            if len(json.dumps(fields["ext"])) > MAX_EXT:
+                raise InvalidInput(reason="too many further attributes")
         WechatProfile.objects.change(user, **fields)
+        if before is not None and "avatar_url" in changes:
+            forget_avatar(before.avatar_url)
 
     transactions.run(step)

@@ -1,6 +1,7 @@
 """Pictures of people: what is taken, and what comes out."""
 
 import io
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -75,13 +76,30 @@ def test_anything_else_is_refused(content: bytes) -> None:
         images.clean(content)
 
 
-def test_small_file_that_claims_to_be_huge_is_refused_unread() -> None:
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP"])
+def test_small_file_with_a_huge_picture_is_refused_before_it_is_decoded(kind: str) -> None:
+    content = picture(kind, (3001, 2000))
+    assert len(content) < images.MAX_BYTES
+    tracemalloc.start()
+    with pytest.raises(ImageInvalid, match="too many pixels"):
+        images.clean(content)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1024 * 1024
+    assert images.clean(picture(kind, (3000, 2000))).extension == "jpg"
+
+
+def test_large_photograph_is_taken_and_a_huge_one_is_not() -> None:
+    assert opened(images.clean(picture("JPEG", (6400, 4800)))).size == (512, 384)
+    with pytest.raises(ImageInvalid, match="too many pixels"):
+        images.clean(picture("JPEG", (8000, 4001)))
+
+
+def test_false_size_in_the_head_is_refused() -> None:
     content = bytearray(picture())
-    content[16:24] = (60_000).to_bytes(4, "big") * 2  # width and height in the head
+    content[16:24] = (60_000).to_bytes(4, "big") * 2  # width and height
     with pytest.raises(ImageInvalid):
         images.clean(bytes(content))
-    with pytest.raises(ImageInvalid):
-        images.clean(picture(size=(images.MAX_SIDE + 1, 1)))
 
 
 def test_code_picture_differs_each_time() -> None:

@@ -11,7 +11,9 @@ from wxauth.exceptions import ImageInvalid
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 MAX_BYTES = 4 * 1024 * 1024
-MAX_SIDE = 8192  # pixels, before it is decoded: a small file can claim to be a huge picture
+# Looked at before anything is decoded: a small file can hold a huge picture. A JPEG is shrunk while
+# it is decoded, and cameras make large ones.
+MAX_PIXELS, MAX_PIXELS_OF_A_JPEG = 6_000_000, 32_000_000
 SIDE = 512  # pixels of what is kept
 QUALITY = 88
 
@@ -69,14 +71,17 @@ def draw_code(text: str) -> bytes:
 
 def _rewrite(content: bytes) -> CleanImage:
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        if max(image.size) > MAX_SIDE:
+        width, height = image.size
+        if width * height > (MAX_PIXELS_OF_A_JPEG if image.format == "JPEG" else MAX_PIXELS):
             raise ImageInvalid(reason="too many pixels")
-        image.draft("RGB", (SIDE, SIDE))  # a JPEG need not be decoded in full
-        image.load()
-        upright = ImageOps.exif_transpose(image)
-    has_alpha = "A" in upright.getbands() or "transparency" in upright.info
-    plain = upright.convert("RGBA" if has_alpha else "RGB")
+        image.draft("RGB", (SIDE, SIDE))
+        has_alpha = "A" in image.getbands() or "transparency" in image.info
+        plain = image.convert("RGBA" if has_alpha else "RGB")
+        orientation = image.getexif()
     plain.thumbnail((SIDE, SIDE))
+    plain.info.clear()
+    plain.getexif().update(orientation)
+    plain = ImageOps.exif_transpose(plain)
     plain.info.clear()
     if has_alpha:
         return CleanImage(_bytes_of(plain, "PNG"), "png")

@@ -24,6 +24,7 @@ from wxauth.simulator import WechatSimulator
 pytestmark = pytest.mark.django_db
 
 User = get_user_model()
+MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 EXCHANGE, USER_INFO = "/sns/oauth2/access_token", "/sns/userinfo"
 
 
@@ -445,6 +446,14 @@ def bind(browser: Browser, alias: str = "site", **fields: str) -> Any:
     return browser.client.post(f"/wechat/bind/{alias}/", fields)
 
 
+@pytest.fixture
+def alice_by_password(browser: Browser) -> Any:
+    """Somebody whom Django's own backend has signed in."""
+    user = User.objects.create_user(**{User.USERNAME_FIELD: "alice@shop.example"})
+    browser.client.force_login(user, MODEL_BACKEND)
+    return user
+
+
 def test_signed_in_user_links_another_app(browser: Browser, wechat: WechatSimulator) -> None:
     wechat.user("alice").unionid_hidden = True
     browser.sign_in()
@@ -469,6 +478,50 @@ def test_linking_wants_somebody_who_has_just_signed_in(
     browser.sign_in()
     LoginSession.objects.update(created_at=timezone.now() - timedelta(minutes=11))
     check_page(bind(browser), 403, "fresh_sign_in_required")
+
+
+def test_user_of_another_backend_links_wechat(browser: Browser, alice_by_password: Any) -> None:
+    state = sent_to(bind(browser, next="/deliveries/"))["state"]
+    assert browser.back(state, alias="site")["Location"] == "/deliveries/"
+    assert WechatIdentity.objects.get().user == alice_by_password
+    session = LoginSession.objects.get()  # and it shows among the user's sessions
+    assert (session.user, session.app, session.identity) == (alice_by_password, "", None)
+    browser.client.logout()
+    browser.sign_in("site")
+    assert browser.user_id == str(alice_by_password.pk)
+
+
+def test_user_of_another_backend_is_opened_one_session(
+    browser: Browser, alice_by_password: Any
+) -> None:
+    for _ in range(3):
+        assert bind(browser).status_code == 302
+    assert LoginSession.objects.count() == 1
+
+
+def test_old_sign_in_by_another_backend_does_not_link_until_it_is_renewed(
+    browser: Browser, alice_by_password: Any, time_machine: Any
+) -> None:
+    time_machine.move_to(timezone.now() + timedelta(minutes=11))
+    check_page(bind(browser), 403, "fresh_sign_in_required")
+    browser.client.force_login(alice_by_password, MODEL_BACKEND)
+    assert bind(browser).status_code == 302
+    assert LoginSession.objects.filter(revoked_at=None).count() == 1
+
+
+def test_sign_in_from_before_wxauth_does_not_link(browser: Browser, alice_by_password: Any) -> None:
+    session = browser.client.session
+    del session["wxauth_since"]
+    session.save()
+    check_page(bind(browser), 403, "fresh_sign_in_required")
+
+
+def test_user_of_another_backend_who_is_signed_out_everywhere_does_not_link(
+    browser: Browser, alice_by_password: Any
+) -> None:
+    bind(browser)
+    services.logout_everywhere(user=alice_by_password)
+    check_page(bind(browser), 401, "token_invalid")
 
 
 def test_linking_that_somebody_else_ends_is_refused(

@@ -68,6 +68,7 @@ from wxauth.services.scanning import (
     refuse_scan,
 )
 from wxauth.services.sessions import (
+    adopt_session,
     check_token,
     end_sessions,
     logout,
@@ -108,6 +109,7 @@ __all__ = [
     "ScanRequest",
     "ShownScan",
     "SignIn",
+    "adopt_session",
     "attach_by_password_login",
     "attach_by_sms",
     "authorize",

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +10,10 @@ from django.utils import timezone
 
 from wxauth import backends, session_keys, tokens, transactions
 from wxauth.conf import HostUser, conf
+from wxauth.devices import NOWHERE, Device
 from wxauth.exceptions import TokenInvalid
 from wxauth.models import LoginSession
+from wxauth.models.session import USER_AGENT_LENGTH
 from wxauth.signals import user_logged_out
 from wxauth.tokens import AccessToken, SessionToken, TokenPair
 
@@ -63,6 +66,27 @@ def open_session_of(*, sid: UUID) -> LoginSession | None:
     if session is None or not session.is_open(timezone.now()):
         return None
     return session if backends.may_enter(session.user) else None
+
+
+def adopt_session(*, user: HostUser, began_at: datetime, device: Device = NOWHERE) -> LoginSession:
+    """
+    Open a session for a user whom another backend has signed in at ``began_at``.
+
+    So what wants a session works for them. No signal is sent: nobody signs in by this. Raise
+    ``UserInactive``.
+    """
+    backends.check_entry(user)
+    now = timezone.now()
+    return transactions.run(
+        lambda: LoginSession.objects.create(
+            user=user,
+            user_agent=device.user_agent[:USER_AGENT_LENGTH],
+            ip_address=device.ip_address,
+            created_at=began_at,
+            rotated_at=now,
+            expires_at=tokens.session_end(now, lifetime=device.session_lifetime),
+        )
+    )
 
 
 def logout(*, session: LoginSession) -> None:

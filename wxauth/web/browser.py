@@ -1,21 +1,24 @@
 """A browser that is signed in: Django's session, tied to a ``LoginSession`` of ours."""
 
 import secrets
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import login, logout
-from django.contrib.auth.signals import user_logged_out
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from wxauth import backends, services
 from wxauth.devices import Device
+from wxauth.exceptions import FreshSignInRequired, TokenInvalid
 from wxauth.models import LoginSession
 from wxauth.rest.views import device_of
 
 SID = "wxauth_sid"  # in Django's session
+SINCE = "wxauth_since"  # in Django's session: when its user signed in, Unix seconds
 COOKIE = "wxauth_browser"  # which browser began a sign-in; says nothing of who it is
 COOKIE_AGE = 86_400  # seconds
 
@@ -34,6 +37,32 @@ def session_of(request: HttpRequest) -> LoginSession | None:
     """Return the session by which this browser was signed in, if it is open. One query."""
     sid = request.session.get(SID)
     return None if sid is None else services.open_session_of(sid=UUID(sid))
+
+
+def own_session(request: HttpRequest) -> LoginSession:
+    """
+    Return the session of who is signed in in this browser, by WeChat or by any other backend.
+
+    For the other backends one is opened now, which counts from the sign-in: it shows among the
+    user's sessions, and can be ended there. Raise ``TokenInvalid`` when nobody is signed in,
+    ``FreshSignInRequired`` when it is not known since when, or ``UserInactive``.
+    """
+    session = session_of(request)
+    if session is not None:
+        return session
+    user = getattr(request, "user", None)
+    if SID in request.session or user is None or not user.is_authenticated:
+        raise TokenInvalid(reason="the browser is not signed in")
+    since = request.session.get(SINCE)
+    if since is None:
+        raise FreshSignInRequired(reason="signed in before wxauth looked")
+    session = services.adopt_session(
+        user=user,
+        began_at=datetime.fromtimestamp(since, UTC),
+        device=device(request, is_browser=True),
+    )
+    request.session[SID] = session.id.hex
+    return session
 
 
 def sign_out_browser(request: HttpRequest) -> None:
@@ -73,6 +102,19 @@ def device(request: HttpRequest, *, is_browser: bool) -> Device:
         ip_address=found.ip_address,
         session_lifetime=timedelta(seconds=request.session.get_expiry_age()),
     )
+
+
+@receiver(user_logged_in, dispatch_uid="wxauth.web.browser")
+def _begin_anew(sender: Any, request: HttpRequest | None, **_: Any) -> None:
+    if request is None or not hasattr(request, "session"):
+        return
+    # Not the user's last_login: that is of the last of all browsers.
+    request.session[SINCE] = timezone.now().timestamp()
+    # Who signs in again, as for a change that wants it, is not held to the older sign-in.
+    previous = session_of(request)
+    request.session.pop(SID, None)
+    if previous is not None:
+        services.logout(session=previous)
 
 
 @receiver(user_logged_out, dispatch_uid="wxauth.web.browser")

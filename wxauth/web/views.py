@@ -22,7 +22,6 @@ from wxauth.conf import WechatApp
 from wxauth.exceptions import (
     AuthorizationRefused,
     StateInvalid,
-    TokenInvalid,
     UnknownApp,
     WxauthError,
 )
@@ -109,9 +108,7 @@ class Bind(BrowserView):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, alias: str) -> HttpResponse:
-        session = browser.session_of(request)
-        if session is None:
-            raise TokenInvalid(reason="the browser is not signed in")
+        session = browser.own_session(request)
         services.require_fresh(session)  # before the way, and again after it
         address = return_address(request, request.POST.get("next"))
         facts = {"next": address, "bind": session.id.hex}

@@ -101,6 +101,7 @@ DATABASES = {"default": read_database("DATABASE_URL", fallback=VAR_DIR / "demo.s
 CACHES = {"default": read_cache("REDIS_URL")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+LOGIN_URL = "admin:login"  # the only password of the demo is the admin's
 LOGIN_REDIRECT_URL = "browser"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]

@@ -10,6 +10,7 @@ from example_project import views
 urlpatterns = [
     path("", views.page, name="page"),
     path("browser", views.browser, name="browser"),
+    path("scanner", views.scanner, name="scanner"),
     path("sign_out", views.sign_out, name="sign_out"),
     path("readme", views.readme, name="readme"),
     path("sample/orders", views.orders, name="orders"),

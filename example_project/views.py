@@ -56,12 +56,11 @@ def browser(request: HttpRequest) -> HttpResponse:
     """Show who is signed in in this browser, and the ways there."""
     simulator = simulator_origin(conf.api_base_url)
     native = conf.apps.get("native")
-    language = request.GET.get("lang") or request.META.get("HTTP_ACCEPT_LANGUAGE", "")
     context = {
         "me": read_me(user=request.user) if request.user.is_authenticated else None,
         "simulator": simulator,
         "native": native.app_id if native else "",
-        "chinese": language.startswith("zh"),
+        "chinese": is_chinese(request),
     }
     response = render(request, "example_project/browser.html", context)
     partners = f"'self' {simulator}".strip()
@@ -72,6 +71,32 @@ def browser(request: HttpRequest) -> HttpResponse:
         "frame-ancestors 'none'"
     )
     return response
+
+
+@never_cache
+@require_safe
+def scanner(request: HttpRequest) -> HttpResponse:
+    """Show the phone that has scanned the code of ``?scan=``, for those who have none at hand."""
+    simulator = simulator_origin(conf.api_base_url)
+    context = {
+        "simulator": simulator,
+        "app_id": conf.app(kind=AppKind.MINI_PROGRAM).app_id,
+        "scan": request.GET.get("scan", ""),
+        "chinese": is_chinese(request),
+    }
+    response = render(request, "example_project/scanner.html", context)
+    response["Content-Security-Policy"] = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        f"connect-src 'self' {simulator}; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+    return response
+
+
+def is_chinese(request: HttpRequest) -> bool:
+    """Tell in which of its two languages a page is wanted."""
+    language = request.GET.get("lang") or request.META.get("HTTP_ACCEPT_LANGUAGE", "")
+    return language.startswith("zh")
 
 
 @require_POST

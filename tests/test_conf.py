@@ -79,6 +79,7 @@ SETTINGS = {
     ),
     "return_origins": ("WXAUTH_RETURN_ORIGINS", [], ["https://a.example"], ["https://a.example"]),
     "append_slash": ("APPEND_SLASH", True, False, False),
+    "login_url": ("LOGIN_URL", "/accounts/login/", "/sign-in/", "/sign-in/"),
     "login_redirect_url": ("LOGIN_REDIRECT_URL", "/accounts/profile/", "/home/", "/home/"),
     "apifactory_apps": ("WXAUTH_APIFACTORY_APPS", {}, {"tz": "mall"}, {"tz": "mall"}),
     "apifactory_token_lifetime": (

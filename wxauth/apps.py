@@ -10,5 +10,7 @@ class WxauthConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # Here, since the checks know the models, which are not loaded before.
+        # Here, since both know the models, which are not loaded before: the checks, and what
+        # listens to Django's sign-ins before the first page of ours is asked for.
         from wxauth import checks  # noqa: F401, PLC0415
+        from wxauth.web import browser  # noqa: F401, PLC0415

@@ -30,6 +30,7 @@ class State(StrEnum):
     SCANNED = "scanned"
     CONFIRMED = "confirmed"
     REFUSED = "refused"
+    FAILED = "failed"  # confirmed, and what was asked for could not be done
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +74,28 @@ def find_own(text: str, *, verifier: str) -> Scan:
 
 
 def hold(scan: Scan, holder: str) -> None:
-    """Note who has scanned it, by their session's id. All others get ``ScanTaken`` from now on."""
+    """Note who has scanned it. All others get ``ScanTaken`` from now on."""
     if _first(scan, "held"):
         _put(scan, "holder", holder)
     elif holder_of(scan) != holder:
-        raise ScanTaken(reason="scanned by another session")
+        raise ScanTaken(reason="scanned by another phone")
 
 
 def holder_of(scan: Scan) -> str | None:
-    """Return the id of the session that has scanned it, or None."""
+    """Return who has scanned it, or None."""
     return _get(scan, "holder")
 
 
-def decide(scan: Scan, holder: str, state: State) -> None:
-    """Note what the one who has scanned it says; ``ScanInvalid`` for others, and the next time."""
+def take_decision(scan: Scan, holder: str) -> None:
+    """Let the one who has scanned it decide, once; ``ScanInvalid`` for others, and afterwards."""
     if holder_of(scan) != holder:
-        raise ScanInvalid(reason="not scanned by this session")
+        raise ScanInvalid(reason="not scanned by this phone")
     if not _first(scan, "decided"):
         raise ScanInvalid(reason="decided already")
+
+
+def publish(scan: Scan, state: State) -> None:
+    """Note what has been decided, for the screen."""
     _put(scan, "decision", state)
 
 

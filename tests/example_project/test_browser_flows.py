@@ -233,6 +233,55 @@ def test_code_for_the_mini_program_signs_in(visitor: Visitor, answer: str) -> No
         expect(state).to_have_text("Waiting for your phone.")
 
 
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_code_is_scanned_by_the_phone_in_the_next_tab(visitor: Visitor, answer: str) -> None:
+    visitor.page.goto(f"{visitor.demo.url}/browser")
+    visitor.page.click("#scan")
+    scan(visitor, answer, shot="scanner")
+    if answer == "yes":
+        visitor.uid()
+    else:
+        expect(visitor.page.locator("#state")).to_have_text("You have refused on your phone.")
+
+
+def test_account_with_a_password_is_linked_to_wechat_by_the_code(visitor: Visitor) -> None:
+    """The admin of the demo. Whoever comes second finds that another WeChat is linked."""
+    page = visitor.page
+    page.goto(f"{visitor.demo.url}/wechat/scan/bind/")
+    expect(page.locator(".code")).to_have_text("token_invalid")
+    page.click(".button")
+    page.fill("[name=username]", "admin")
+    page.fill("[name=password]", visitor.demo.password)
+    page.click("[type=submit]")
+    expect(page.locator("h1")).to_have_text("Link WeChat")
+    expect(page.locator("#state")).to_have_text("Waiting for your phone.")
+    visitor.shoot("scan-bind")
+    page.goto(f"{visitor.demo.url}/browser")
+    is_linked = page.locator("main li code").count() > 0
+    page.click("#scan-bind")
+    scan(visitor, "yes", shot="scanner-bind")
+    if is_linked:
+        expect(page.locator("#state")).to_have_text("That did not work. Your phone says why.")
+        visitor.shoot("scan-bind-failed")
+        return
+    visitor.uid()
+    expect(page.locator("main li code")).to_have_count(1)
+
+
+def scan(visitor: Visitor, answer: str, *, shot: str) -> None:
+    """Scan the code that is shown with the phone that the example plays, and answer."""
+    with visitor.page.expect_popup() as opened:
+        visitor.page.click("#play")
+    phone = Visitor(opened.value, visitor.demo, visitor.shots, visitor.name)
+    phone.page.fill("[name=name]", visitor.name)
+    phone.page.click("#look button")
+    expect(phone.page.locator("#browser")).to_contain_text("Mozilla")
+    phone.shoot(shot)
+    phone.page.click(f"#{answer}")
+    expect(phone.page.locator("#answer")).to_have_text(re.compile("204|409"))
+    phone.page.close()
+
+
 def test_admin_offers_the_code(visitor: Visitor) -> None:
     visitor.page.goto(f"{visitor.demo.url}/admin/")
     visitor.page.click("text=Scan to sign in")

@@ -509,6 +509,25 @@ def test_old_sign_in_by_another_backend_does_not_link_until_it_is_renewed(
     assert LoginSession.objects.filter(revoked_at=None).count() == 1
 
 
+@pytest.mark.parametrize(
+    ("login_url", "shown"),
+    [
+        ("/admin/login/", 'href="/admin/login/"'),
+        ("admin:login", 'href="/admin/login/"'),
+        ("https://id.shop.example/?a=b", 'href="https://id.shop.example/?a=b"'),
+        ("/accounts/login/", None),  # Django's default, where the project has no such page
+        ("no_such_name", None),
+    ],
+)
+def test_page_leads_to_where_the_project_signs_in(
+    browser: Browser, settings: Any, login_url: str, shown: str | None
+) -> None:
+    settings.LOGIN_URL = login_url
+    text = check_page(bind(browser), 401, "token_invalid")
+    assert re.findall(r'class="button" (href="[^"]*")', text) == ([shown] if shown else [])
+    assert "/wechat/start/" not in text  # which would make an account of its own
+
+
 def test_sign_in_from_before_wxauth_does_not_link(browser: Browser, alice_by_password: Any) -> None:
     session = browser.client.session
     del session["wxauth_since"]

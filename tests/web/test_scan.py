@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth import get_user_model
 from django.core.cache import caches
 from django.db import connections
-from django.test import Client
+from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from tests.api.answers import check_error
@@ -19,6 +20,7 @@ from tests.phone import Phone
 from wxauth.conf import WechatApp
 from wxauth.models import LoginSession
 from wxauth.simulator import WechatSimulator
+from wxauth.web import scanning
 
 pytestmark = pytest.mark.django_db
 
@@ -286,3 +288,90 @@ def test_staff_reach_the_admin_by_the_code_and_nobody_else(
     say_yes(phone, screen.scan)
     assert screen.collect(next="/admin/").json() == {"next": "/admin/"}
     assert screen.client.get("/admin/").status_code == status
+
+
+# Server-Sent Events: under ASGI
+
+
+def stream(screen: Screen, act: Callable[[str], Any], scan: str | None = None) -> list[str]:
+    """Return all that the screen is told; ``act`` is called with each piece."""
+
+    async def read() -> list[str]:
+        client = AsyncClient()
+        client.cookies = screen.client.cookies
+        query = {"scan": screen.scan if scan is None else scan}
+        response = await client.get("/wechat/scan/events/", query)
+        assert (response.status_code, response["Content-Type"]) == (200, "text/event-stream")
+        assert "no-store" in response["Cache-Control"]
+        pieces = []
+        async for piece in response.streaming_content:
+            pieces.append(piece.decode())
+            await sync_to_async(act)(pieces[-1])
+        return pieces
+
+    return async_to_sync(read)()
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "PAUSE", 0.01)
+
+
+def test_screen_is_told_each_state_to_the_end(phone: Phone, screen: Screen, hurry: None) -> None:
+    def act(piece: str) -> None:
+        step = {"data: waiting\n\n": "look", "data: scanned\n\n": "confirm"}.get(piece)
+        if step is not None:
+            assert phone.post(f"scan/{step}", {"scan": screen.scan}).status_code in (200, 204)
+
+    states = ["waiting", "scanned", "confirmed"]
+    assert stream(screen, act) == [f"data: {state}\n\n" for state in states]
+    assert screen.collect().status_code == 200
+
+
+def test_stream_ends_with_the_code(
+    local_memory: None, screen: Screen, hurry: None, time_machine: Any
+) -> None:
+    later = timezone.now() + timedelta(seconds=121)
+    told = stream(screen, lambda piece: time_machine.move_to(later))
+    assert told == ["data: waiting\n\n", "data: expired\n\n"]
+
+
+@pytest.mark.parametrize("scan", ["", "0" * 30, "\x00"])
+def test_stream_of_a_forged_code_ends_at_once(screen: Screen, scan: str) -> None:
+    assert stream(screen, print, scan) == ["data: expired\n\n"]
+
+
+def test_stream_of_another_browser_tells_nothing(phone: Phone, screen: Screen) -> None:
+    say_yes(phone, screen.scan)
+    assert stream(Screen(), print, screen.scan) == ["data: expired\n\n"]
+
+
+def test_quiet_stream_is_kept_open(
+    phone: Phone, screen: Screen, hurry: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scanning, "SILENCE", 0)
+    told = stream(screen, lambda piece: say_yes(phone, screen.scan) if piece == ":\n\n" else None)
+    assert told == ["data: waiting\n\n", ":\n\n", "data: confirmed\n\n"]
+
+
+def test_stream_ends_with_the_cache_and_the_page_asks_on(
+    screen: Screen, hurry: None, settings: Any, closed_port: int
+) -> None:
+    gone = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": f"redis://127.0.0.1:{closed_port}/0",
+    }
+
+    def act(piece: str) -> None:
+        settings.CACHES = {**settings.CACHES, "gone": gone}
+        settings.WXAUTH_CACHE = "gone"
+
+    assert stream(screen, act) == ["data: waiting\n\n"]
+
+
+def test_stream_is_offered_where_the_server_can(screen: Screen) -> None:
+    assert "data-events" not in screen.html
+    response = screen.client.get("/wechat/scan/events/", {"scan": screen.scan})
+    assert response.status_code == 404  # it would hold a thread
+    response = async_to_sync(AsyncClient().get)("/wechat/scan/")
+    assert 'data-events="/wechat/scan/events/"' in response.content.decode()

@@ -172,6 +172,11 @@ class Conf(WebSettings, ApifactorySettings, SmsSettings):
         return str(settings.LOGIN_REDIRECT_URL)
 
     @property
+    def login_url(self) -> str:
+        """``LOGIN_URL``."""
+        return str(settings.LOGIN_URL)
+
+    @property
     def language_code(self) -> str:
         """``LANGUAGE_CODE``."""
         return settings.LANGUAGE_CODE

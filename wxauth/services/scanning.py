@@ -1,30 +1,50 @@
-"""Signing in on a computer with the phone that is signed in already."""
+"""A code on a computer's screen, and what the phone that scans it says yes to."""
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from django.utils import timezone
 
-from wxauth import scans, tokens, transactions
-from wxauth.conf import conf
+from wxauth import scans, tickets, tokens, transactions
+from wxauth.conf import HostUser, conf
 from wxauth.devices import NOWHERE, Device
-from wxauth.exceptions import ScanInvalid
+from wxauth.exceptions import IdentityTaken, NotRegistered, ScanInvalid, WxauthError
 from wxauth.models import LoginSession
-from wxauth.scans import State
+from wxauth.scans import Scan, State
+from wxauth.services.freshness import require_fresh
+from wxauth.services.linking import link
 from wxauth.services.sessions import open_session_of
 from wxauth.services.sign_in import SignIn, open_session
 
 BROWSER_LENGTH = 160  # characters of what a browser calls itself
 
 
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A phone whose WeChat has no account yet: the ticket that its sign-in was answered with."""
+
+    ticket: str = field(repr=False)
+
+
+Phone: TypeAlias = LoginSession | Newcomer
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanRequest:
-    """What the person with the phone has to know before they say yes."""
+    """
+    What the person with the phone has to know before they say yes.
+
+    ``account`` is the masked name of the account to which their WeChat is to be linked; None when
+    the browser asks to be signed in as them.
+    """
 
     browser: str
     ip_address: str | None
     began_at: datetime
+    account: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,37 +61,74 @@ def begin_scan(*, verifier: str, device: Device = NOWHERE) -> ShownScan:
 
     Raise ``StoreUnavailable``.
     """
-    facts = {
-        "browser": device.user_agent[:BROWSER_LENGTH],
-        "ip_address": device.ip_address,
-        "at": timezone.now().timestamp(),
-    }
-    return ShownScan(scans.begin(verifier=verifier, facts=facts).text, scans.TTL)
+    return _begin(verifier, device, {})
 
 
-def look_at_scan(*, session: LoginSession, scan: str) -> ScanRequest:
+def begin_scan_to_link(
+    *, session: LoginSession, verifier: str, device: Device = NOWHERE
+) -> ShownScan:
     """
-    Take the scan for the phone with this session, and return which browser asks, from where.
+    Begin to link the WeChat account of a phone to the user who is signed in in this browser.
 
-    Nobody is signed in by that. Raise ``ScanInvalid``, ``ScanTaken``, ``StoreUnavailable``.
+    Raise ``FreshSignInRequired`` or ``StoreUnavailable``.
+    """
+    require_fresh(session)
+    facts = {"owner": session.id.hex, "account": _mask(session.user)}
+    return _begin(verifier, device, facts)
+
+
+def look_at_scan(*, phone: Phone, scan: str) -> ScanRequest:
+    """
+    Take the scan for this phone, and return which browser asks for what, from where.
+
+    Nobody is signed in or linked by that. Raise ``ScanInvalid``, ``ScanTaken``,
+    ``StoreUnavailable``; for a newcomer ``TicketInvalid``, and ``NotRegistered`` when the browser
+    asks to be signed in; ``IdentityTaken`` when it asks for a link, and the phone's user is not the
+    browser's.
     """
     found = scans.find(scan)
-    scans.hold(found, session.id.hex)
+    owner = _owner(found)
+    if isinstance(phone, Newcomer):
+        tickets.look(phone.ticket)
+        if owner is None:
+            raise NotRegistered(ticket=phone.ticket)
+    scans.hold(found, _holder(phone))
+    if owner is not None and isinstance(phone, LoginSession) and phone.user_id != owner.user_id:
+        scans.take_decision(found, _holder(phone))
+        scans.publish(found, State.FAILED)
+        raise IdentityTaken(reason="the phone's user is another one than the browser's")
     return ScanRequest(
         browser=found.facts["browser"],
         ip_address=found.facts["ip_address"],
         began_at=datetime.fromtimestamp(found.facts["at"], UTC),
+        account=found.facts.get("account"),
     )
 
 
-def confirm_scan(*, session: LoginSession, scan: str) -> None:
-    """Say yes, with the phone that has looked at the scan. Raise ``ScanInvalid``."""
-    scans.decide(scans.find(scan), session.id.hex, State.CONFIRMED)
+def confirm_scan(*, phone: Phone, scan: str, device: Device = NOWHERE) -> None:
+    """
+    Say yes, with the phone that has looked at the scan; a link is made by that.
+
+    Raise ``ScanInvalid``, or, where there is something to link, what ``bind_wechat`` raises, and
+    ``TicketInvalid``: the ticket is used up.
+    """
+    found = scans.find(scan)
+    owner = _owner(found)
+    scans.take_decision(found, _holder(phone))
+    if owner is not None and isinstance(phone, Newcomer):
+        try:
+            _link(owner, phone, device)
+        except WxauthError:
+            scans.publish(found, State.FAILED)
+            raise
+    scans.publish(found, State.CONFIRMED)
 
 
-def refuse_scan(*, session: LoginSession, scan: str) -> None:
+def refuse_scan(*, phone: Phone, scan: str) -> None:
     """Say no, with the phone that has looked at the scan. Raise ``ScanInvalid``."""
-    scans.decide(scans.find(scan), session.id.hex, State.REFUSED)
+    found = scans.find(scan)
+    scans.take_decision(found, _holder(phone))
+    scans.publish(found, State.REFUSED)
 
 
 def read_scan(*, verifier: str, scan: str) -> State:
@@ -83,10 +140,13 @@ def collect_scan(*, verifier: str, scan: str, device: Device = NOWHERE) -> SignI
     """
     Sign the browser in as the user of the phone that has confirmed its scan; once.
 
-    The phone's session must still be open, and its user may come in: raise ``ScanInvalid`` else.
+    The phone's session must still be open, and its user may come in: raise ``ScanInvalid`` else,
+    and for a scan that was to link.
     """
-    holder = scans.collect(scans.find_own(scan, verifier=verifier))
-    phone = open_session_of(sid=UUID(holder))
+    found = scans.find_own(scan, verifier=verifier)
+    if "owner" in found.facts:
+        raise ScanInvalid(reason="it signs nobody in")
+    phone = open_session_of(sid=UUID(scans.collect(found)))
     if phone is None:
         raise ScanInvalid(reason="the phone is signed out by now")
     app = conf.app(phone.app or None)
@@ -103,3 +163,42 @@ def collect_scan(*, verifier: str, scan: str, device: Device = NOWHERE) -> SignI
         tokens=tokens.issue(session),
         registered=False,
     )
+
+
+def _begin(verifier: str, device: Device, facts: dict[str, Any]) -> ShownScan:
+    facts = {
+        "browser": device.user_agent[:BROWSER_LENGTH],
+        "ip_address": device.ip_address,
+        "at": timezone.now().timestamp(),
+        **facts,
+    }
+    return ShownScan(scans.begin(verifier=verifier, facts=facts).text, scans.TTL)
+
+
+def _owner(found: Scan) -> LoginSession | None:
+    """Return the session to which the scan is to link; None when it is to sign in."""
+    if "owner" not in found.facts:
+        return None
+    session = open_session_of(sid=UUID(found.facts["owner"]))
+    if session is None:
+        raise ScanInvalid(reason="the browser is signed out by now")
+    return session
+
+
+def _holder(phone: Phone) -> str:
+    if isinstance(phone, LoginSession):
+        return phone.id.hex
+    return hashlib.sha256(phone.ticket.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _link(owner: LoginSession, phone: Newcomer, device: Device) -> None:
+    person = tickets.look(phone.ticket)
+    tickets.use_up(phone.ticket)
+    # Without its session_key: that is for a phone's session, and this one is a browser's.
+    link(session=owner, person=replace(person, session_key=None), device=device)
+
+
+def _mask(user: HostUser) -> str:
+    """Return enough of the name for its owner to know it, and little for others."""
+    name, at, host = str(user.get_username()).partition("@")
+    return f"{name[:2]}***{at}{host}"

@@ -65,6 +65,21 @@ def own_session(request: HttpRequest) -> LoginSession:
     return session
 
 
+def renew_sign_in(request: HttpRequest) -> None:
+    """
+    Note that who is signed in here has just proved it once more, as by their password.
+
+    Django's ``login`` does it by itself; it is for projects that ask again in another way.
+    """
+    # Not the user's last_login: that is of the last of all browsers.
+    request.session[SINCE] = timezone.now().timestamp()
+    # What wants a fresh sign-in must not be held to the session of the older one.
+    previous = session_of(request)
+    request.session.pop(SID, None)
+    if previous is not None:
+        services.logout(session=previous)
+
+
 def sign_out_browser(request: HttpRequest) -> None:
     """Sign the browser out, of Django and of our session."""
     logout(request)
@@ -106,15 +121,8 @@ def device(request: HttpRequest, *, is_browser: bool) -> Device:
 
 @receiver(user_logged_in, dispatch_uid="wxauth.web.browser")
 def _begin_anew(sender: Any, request: HttpRequest | None, **_: Any) -> None:
-    if request is None or not hasattr(request, "session"):
-        return
-    # Not the user's last_login: that is of the last of all browsers.
-    request.session[SINCE] = timezone.now().timestamp()
-    # Who signs in again, as for a change that wants it, is not held to the older sign-in.
-    previous = session_of(request)
-    request.session.pop(SID, None)
-    if previous is not None:
-        services.logout(session=previous)
+    if request is not None and hasattr(request, "session"):
+        renew_sign_in(request)
 
 
 @receiver(user_logged_out, dispatch_uid="wxauth.web.browser")

@@ -1,7 +1,10 @@
 """Where a browser may be sent."""
 
+from urllib.parse import urlencode, urlsplit
+
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
+from django.urls import NoReverseMatch, is_valid_path
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from wxauth.conf import conf
@@ -24,3 +27,17 @@ def is_own_page(request: HttpRequest, address: str) -> bool:
     return url_has_allowed_host_and_scheme(
         address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
+
+
+def login_address(request: HttpRequest) -> str | None:
+    """Return the project's ``LOGIN_URL``, and back to this page; None when there is no such."""
+    try:
+        address = resolve_url(conf.login_url)
+    except NoReverseMatch:
+        return None
+    if not urlsplit(address).netloc and not is_valid_path(urlsplit(address).path):
+        return None
+    if request.method != "GET":
+        return address
+    mark = "&" if "?" in address else "?"
+    return f"{address}{mark}{urlencode({'next': request.get_full_path()})}"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from wxauth.web.scanning import ScanCollect, ScanOpen, ScanPage, ScanState
+from wxauth.web.scanning import ScanBind, ScanCollect, ScanEvents, ScanOpen, ScanPage, ScanState
 from wxauth.web.views import Bind, Callback, Start
 
 app_name = "wxauth_web"
@@ -12,7 +12,9 @@ urlpatterns = [
     path("bind/<alias>/", Bind.as_view(), name="bind"),
     path("callback/<alias>/", Callback.as_view(), name="callback"),
     path("scan/", ScanPage.as_view(), name="scan"),
+    path("scan/bind/", ScanBind.as_view(), name="scan_bind"),
     path("scan/open/<scan>/", ScanOpen.as_view(), name="scan_open"),
     path("scan/state/", ScanState.as_view(), name="scan_state"),
+    path("scan/events/", ScanEvents.as_view(), name="scan_events"),
     path("scan/collect/", ScanCollect.as_view(), name="scan_collect"),
 ]

@@ -30,7 +30,7 @@ from wxauth.rest.failures import read_failure
 from wxauth.rest.language import language_of
 from wxauth.rest.throttling import AddressThrottle, subscriber
 from wxauth.web import browser
-from wxauth.web.returning import return_address
+from wxauth.web.returning import login_address, return_address
 from wxauth.wechat.oauth import PAGES, Scope, authorization_url
 
 SESSION, TICKET = "session", "ticket"  # what a flow ends in
@@ -67,11 +67,18 @@ class BrowserView(View):
     def fail(self, request: HttpRequest, error: Exception) -> HttpResponse:
         failure = read_failure(error)
         assert failure is not None  # each of the kinds that are caught above has a meaning
+        user = getattr(request, "user", None)
         context = {
             "sentence": gettext(failure.detail),
             "code": failure.code,
-            "again": None if failure.action == "stop" else self._start_again(),
+            "signed_in": user is not None and user.is_authenticated,
+            "again": None,
+            "login": None,
         }
+        if failure.action == "login_again":
+            context["login"] = login_address(request)
+        elif failure.action != "stop":
+            context["again"] = self._start_again()
         response = render(request, "wxauth/web/error.html", context, status=failure.status)
         if failure.retry_after is not None:
             response["Retry-After"] = str(int(failure.retry_after) + 1)

@@ -1,4 +1,5 @@
-// Watches how far the code is, more and more slowly, and signs in when the phone has said yes.
+// Watches how far the code is, and goes on when the phone has said yes. Where the server can, it
+// tells by itself; else, and whenever that breaks off, it is asked, more and more slowly.
 
 const form = document.getElementById("scan");
 const line = document.getElementById("state");
@@ -15,9 +16,18 @@ const say = (state) => {
 };
 const rest = (time) => new Promise((done) => setTimeout(done, time));
 
+const query = new URLSearchParams({ scan: form.elements.scan.value });
+
+function listen() {
+  const source = new EventSource(`${form.dataset.events}?${query}`);
+  return new Promise((done) => {
+    source.onmessage = ({ data }) => say(data);
+    source.onerror = () => done(source.close()); // the end of the stream is one too
+  });
+}
+
 async function ask() {
   if (Date.now() > ends + SLOWEST) return "expired";
-  const query = new URLSearchParams({ scan: form.elements.scan.value });
   try {
     const response = await fetch(`${form.dataset.state}?${query}`, { cache: "no-store" });
     return response.ok ? (await response.json()).state : "offline";
@@ -27,6 +37,7 @@ async function ask() {
 }
 
 async function collect() {
+  if (form.dataset.next) return location.replace(form.dataset.next); // there is nobody to sign in
   const response = await fetch(form.action, { method: "POST", body: new FormData(form) });
   if (!response.ok) return say("expired");
   location.replace((await response.json()).next);
@@ -34,6 +45,7 @@ async function collect() {
 }
 
 async function watch() {
+  if (form.dataset.events) await listen();
   for (let pause = FIRST; ; pause = Math.min(pause * GROWTH, SLOWEST)) {
     const state = await ask();
     say(state);

@@ -71,6 +71,7 @@ def create_nothing():
 
 
 HERE = __name__
+urlpatterns = []  # of a site that has none of our pages
 NOT_CALLABLE = f"{HERE}.SECRET"
 WRONG = {
     "no credentials": ("E001", {"WXAUTH_APPS": {}}),
@@ -120,6 +121,31 @@ WRONG = {
     "simulator": ("W002", {"WXAUTH_API_BASE_URL": "http://127.0.0.1:8001"}),
     "simulator by name": ("W002", {"WXAUTH_API_BASE_URL": "http://localhost:8001/"}),
     "simulator on ipv6": ("W002", {"WXAUTH_API_BASE_URL": "http://[::1]:8001"}),
+    "page without scheme": ("E031", {"WXAUTH_OPEN_BASE_URL": "open.weixin.qq.com"}),
+    "page is none": ("E031", {"WXAUTH_OPEN_BASE_URL": None}),
+    "page with bad port": ("E031", {"WXAUTH_OPEN_BASE_URL": "https://a.example:b"}),
+    "page by http": ("E031", {"WXAUTH_OPEN_BASE_URL": "http://pages.example.com"}),
+    "origins is a text": ("E035", {"WXAUTH_RETURN_ORIGINS": "https://a.example"}),
+    "origins is none": ("E035", {"WXAUTH_RETURN_ORIGINS": None}),
+    "origin without scheme": ("E035", {"WXAUTH_RETURN_ORIGINS": ["a.example"]}),
+    "origin with a slash": ("E035", {"WXAUTH_RETURN_ORIGINS": ["https://a.example/"]}),
+    "origin with a path": ("E035", {"WXAUTH_RETURN_ORIGINS": ["https://a.example/b"]}),
+    "origin with a user": ("E035", {"WXAUTH_RETURN_ORIGINS": ["https://a@b.example"]}),
+    "origin in capitals": ("E035", {"WXAUTH_RETURN_ORIGINS": ["https://A.example"]}),
+    "origin of everybody": ("E035", {"WXAUTH_RETURN_ORIGINS": ["*"]}),
+    "origin is a number": ("E035", {"WXAUTH_RETURN_ORIGINS": [5]}),
+    "hosts is a text": ("E036", {"WXAUTH_AVATAR_HOSTS": ".qlogo.cn"}),
+    "hosts is none": ("E036", {"WXAUTH_AVATAR_HOSTS": None}),
+    "host with an asterisk": ("E036", {"WXAUTH_AVATAR_HOSTS": ["*.qlogo.cn"]}),
+    "host with a scheme": ("E036", {"WXAUTH_AVATAR_HOSTS": ["https://a.example"]}),
+    "host with a port": ("E036", {"WXAUTH_AVATAR_HOSTS": ["a.example:80"]}),
+    "host in capitals": ("E036", {"WXAUTH_AVATAR_HOSTS": ["A.example"]}),
+    "host of nothing": ("E036", {"WXAUTH_AVATAR_HOSTS": ["."]}),
+    "host is empty": ("E036", {"WXAUTH_AVATAR_HOSTS": [""]}),
+    "host is this machine": ("W009", {"WXAUTH_AVATAR_HOSTS": ["127.0.0.1"]}),
+    "host is this machine, by name": ("W009", {"WXAUTH_AVATAR_HOSTS": ["localhost"]}),
+    "host is this machine, by ipv6": ("W009", {"WXAUTH_AVATAR_HOSTS": ["::1"]}),
+    "no middleware of ours": ("W008", {"MIDDLEWARE": []}),
     "unknown cache": ("E007", {"WXAUTH_CACHE": "nowhere"}),
     "cache is none": ("E007", {"WXAUTH_CACHE": None}),
     "cache of no class": ("E007", {"CACHES": {"default": {"BACKEND": "no.such.Cache"}}}),
@@ -232,6 +258,12 @@ RIGHT = {
     },
     "https proxy": {"WXAUTH_API_BASE_URL": "https://proxy.example.com:8443/wechat/"},
     "simulator, debug": {"WXAUTH_API_BASE_URL": "http://127.0.0.1:8001", "DEBUG": True},
+    "pages of a simulator": {"WXAUTH_OPEN_BASE_URL": "http://127.0.0.1:8001/"},
+    "origins": {"WXAUTH_RETURN_ORIGINS": ["https://a.example", "http://127.0.0.1:5173"]},
+    "hosts": {"WXAUTH_AVATAR_HOSTS": [".qlogo.cn", "thirdwx.qlogo.cn"]},
+    "host is this machine, debug": {"WXAUTH_AVATAR_HOSTS": ["127.0.0.1"], "DEBUG": True},
+    "no middleware of ours, and no pages": {"MIDDLEWARE": [], "ROOT_URLCONF": f"{HERE}"},
+    "no middleware, and a broken urlconf": {"MIDDLEWARE": [], "ROOT_URLCONF": "no.such.module"},
     "cache of one process, debug": {"CACHES": {"default": LOCMEM}, "DEBUG": True},
     "redis that is down": {"CACHES": {"default": LOCMEM, "r": REDIS}, "WXAUTH_CACHE": "r"},
     "backend of the host": {"AUTHENTICATION_BACKENDS": [f"{HERE}.HostBackend"]},
@@ -268,6 +300,7 @@ def found(settings):
     """Return a function that sets these settings and returns what all of our checks say."""
     settings.CACHES = {"default": SHARED}
     settings.WXAUTH_SMS_BACKEND = None
+    settings.MIDDLEWARE = ["wxauth.web.middleware.LoginSessionMiddleware"]
 
     def found(**values):
         for name, value in values.items():

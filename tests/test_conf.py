@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from tests import settings as host
+from tests import settings as test_settings
 from wxauth import erasure, users
 from wxauth.conf import AppKind, Conf, WechatApp, build_app, conf
 from wxauth.conf.sms import ATTEMPT_LIMITS
@@ -78,6 +79,8 @@ SETTINGS = {
         "http://127.0.0.1:9",
     ),
     "return_origins": ("WXAUTH_RETURN_ORIGINS", [], ["https://a.example"], ["https://a.example"]),
+    "keep_provider_tokens": ("WXAUTH_KEEP_PROVIDER_TOKENS", False, True, True),
+    "avatar_hosts": ("WXAUTH_AVATAR_HOSTS", [], [".qlogo.cn"], [".qlogo.cn"]),
     "append_slash": ("APPEND_SLASH", True, False, False),
     "login_url": ("LOGIN_URL", "/accounts/login/", "/sign-in/", "/sign-in/"),
     "login_redirect_url": ("LOGIN_REDIRECT_URL", "/accounts/profile/", "/home/", "/home/"),
@@ -97,6 +100,7 @@ SETTINGS = {
     "apifactory_config": ("WXAUTH_APIFACTORY_CONFIG", {}, {"a": "1"}, {"a": "1"}),
     "update_last_login": ("SIMPLE_JWT", False, {"UPDATE_LAST_LOGIN": True}, True),
     "user_model": ("AUTH_USER_MODEL", "auth.User", "host.User", "host.User"),
+    "middleware": ("MIDDLEWARE", test_settings.MIDDLEWARE, ["a.B"], ["a.B"]),
     "language_code": ("LANGUAGE_CODE", "en-us", "zh-hans", "zh-hans"),
     "debug": ("DEBUG", False, True, True),
 }

@@ -36,8 +36,8 @@ VAGUE = {"utils", "util", "helpers", "common", "misc", "tools", "lib"}
 MAY_IMPORT = {
     "rest_framework": (*DOORS, "wxauth.authentication", "wxauth.rest"),
     "rest_framework_simplejwt": (*DOORS, "wxauth.authentication", "wxauth.tokens"),
-    "requests": ("wxauth.wechat.http",),
-    "urllib3": ("wxauth.wechat.http",),
+    "requests": ("wxauth.wechat.http", "wxauth.downloads"),
+    "urllib3": ("wxauth.wechat.http", "wxauth.downloads"),
     "django.conf": ("wxauth.conf", "wxauth.migrations"),
     "importlib": (),
     "django.utils.module_loading": ("wxauth.conf",),

@@ -13,7 +13,7 @@ from typing import Any
 from django.core.cache import BaseCache, caches
 from django.views.decorators.debug import sensitive_variables
 
-from wxauth import crypto
+from wxauth import sealing
 from wxauth.conf import conf
 from wxauth.exceptions import StoreUnavailable
 
@@ -38,7 +38,7 @@ def open_cache() -> Iterator[BaseCache]:
 def put(name: str, secret: bytes, *, ttl: float) -> None:
     """Keep ``secret`` under ``name`` for ``ttl`` seconds."""
     with open_cache() as cache:
-        cache.set(name, crypto.seal(secret, key=_keys()[0], context=name), timeout=ttl)
+        cache.set(name, sealing.seal(secret, name=name), timeout=ttl)
 
 
 def get(name: str) -> bytes | None:
@@ -59,11 +59,7 @@ def first_use(name: str, *, ttl: float) -> bool:
         return bool(cache.add(name, 1, timeout=ttl))
 
 
-def _keys() -> list[bytes]:
-    return [crypto.derive_key(secret) for secret in conf.encryption_secrets]
-
-
 def _open(name: str, sealed: Any) -> bytes | None:
     if not isinstance(sealed, bytes):
         return None
-    return crypto.unseal(sealed, keys=_keys(), context=name)
+    return sealing.unseal(sealed, name=name)

@@ -1,6 +1,6 @@
 """The pages of single rows, the actions, and who may do what."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -16,16 +16,19 @@ from wxauth.exceptions import WechatSessionStale
 from wxauth.models import (
     LoginSession,
     PhoneNumber,
+    ProviderToken,
     Referral,
     WechatIdentity,
     WechatProfile,
     WechatUnion,
 )
+from wxauth.models.provider_token import TokenTexts
 from wxauth.signals import user_logged_out
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.admin.urls")]
 
 MODELS = [WechatIdentity, WechatUnion, WechatProfile, PhoneNumber, Referral, LoginSession]
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ROWS = {
     WechatIdentity: "identity",
     WechatUnion: "union",
@@ -491,3 +494,28 @@ def test_new_user_is_made_with_no_rows_of_ours(boss):
     page = boss.get(url)
     assert page.status_code == 200
     assert "inline-group" not in page.content.decode()
+
+
+def test_identity_tells_of_a_kept_grant_and_not_the_tokens(make_person, boss):
+    identity = make_person().identity
+    url = reverse("admin:wxauth_wechatidentity_change", args=[identity.pk])
+    assert "snsapi_login" not in boss.get(url).content.decode()
+    row = ProviderToken(identity=identity, scope="snsapi_login", access_ends_at=NOW, ends_at=NOW)
+    row.close(TokenTexts("the-access-token", "the-refresh-token"))
+    row.save()
+    text = boss.get(url).content.decode()
+    assert "snsapi_login, Nov. 20, 2026" in text
+    assert "-token" not in text
+
+
+def test_address_that_is_corrected_may_be_copied_again(make_person, boss):
+    profile = make_person().profile
+    WechatProfile.objects.filter(pk=profile.pk).update(avatar_refused_at=NOW)
+    url = reverse("admin:wxauth_wechatprofile_change", args=[profile.pk])
+    fields = {"nickname": "a", "gender": "0", "ext": "{}", "avatar_url": profile.avatar_url}
+    assert boss.post(url, fields).status_code == 302
+    profile.refresh_from_db()
+    assert profile.avatar_refused_at == NOW
+    boss.post(url, {**fields, "avatar_url": "https://a.example/b.png"})
+    profile.refresh_from_db()
+    assert profile.avatar_refused_at is None

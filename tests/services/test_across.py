@@ -20,6 +20,7 @@ from wxauth.models import (
     Merge,
     MergeStep,
     PhoneNumber,
+    ProviderToken,
     Referral,
     SmsCode,
     Tally,
@@ -218,7 +219,8 @@ def test_invite_code_of_the_winner_stays_and_both_lead_to_the_winner(
 def test_every_table_is_erased_kept_on_purpose_or_known_here(winner: Any) -> None:
     """A new table that knows people in another way than by ``user`` fails here."""
     owned = {rows.model for rows in owned_rows(winner)}
-    known = {Merge, MergeStep, SmsCode, Tally}  # see the tests above
+    # See the tests above; provider tokens go with their identity.
+    known = {Merge, MergeStep, ProviderToken, SmsCode, Tally}
     assert {*owned, *KEPT, *known} == set(apps.get_app_config("wxauth").get_models())
     assert not known & owned
 

@@ -5,6 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.formats import localize
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from wxauth.admin.base import ReadOnlyMixin, WxauthAdmin
@@ -42,6 +44,7 @@ class WechatIdentityAdmin(ReadOnlyMixin, HolderMixin, RevokeMixin, MergeActionMi
         "holder",
         "created_at",
         "last_login_at",
+        "granted",
         "see_also",
     )
     actions = ("sign_out_everywhere", "merge_users")
@@ -57,6 +60,12 @@ class WechatIdentityAdmin(ReadOnlyMixin, HolderMixin, RevokeMixin, MergeActionMi
     def nickname(self, identity: WechatIdentity) -> str:
         profile = getattr(identity.user, "wxauth_profile", None)
         return profile.nickname if profile else ""
+
+    @admin.display(description=_("provider token"))
+    def granted(self, identity: WechatIdentity) -> str:
+        # Until when, and for what; nobody needs to see the tokens.
+        kept = getattr(identity, "provider_token", None)
+        return f"{kept.scope}, {localize(localtime(kept.ends_at))}" if kept else ""
 
     @admin.action(
         permissions=["revoke"], description=_("Sign out everywhere the users of the selected rows")

@@ -21,12 +21,26 @@ class WechatProfileAdmin(WxauthAdmin):
     list_display = ("__str__", "owner", "gender", "app", "created_at")
     list_filter = ("gender", AppAliasFilter, "created_at")
     formfield_overrides = HTTPS_URLS
-    readonly_fields = ("owner", "app", "consent_version", "consent_at", "created_at", "see_also")
+    readonly_fields = (
+        "owner",
+        "avatar_refused_at",
+        "app",
+        "consent_version",
+        "consent_at",
+        "created_at",
+        "see_also",
+    )
     fieldsets = (
-        (None, {"fields": ("owner", "nickname", "avatar_url", "gender", "ext")}),
+        (None, {"fields": ("owner", "nickname", "avatar_url", "avatar_refused_at")}),
+        (None, {"fields": ("gender", "ext")}),
         (_("Registration"), {"fields": ("app", "consent_version", "consent_at", "created_at")}),
         (None, {"fields": ("see_also",)}),
     )
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if "avatar_url" in form.changed_data:
+            obj.avatar_refused_at = None  # another picture, another chance
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(PhoneNumber)

@@ -5,7 +5,7 @@ A function speaks of its own setting, and is silent about those that another one
 however broken they are. No message holds a value that may be secret.
 """
 
-from wxauth.checks import accounts, sign_in, storage, wechat
+from wxauth.checks import accounts, sign_in, storage, web, wechat
 from wxauth.checks.messages import TAG
 
-__all__ = ["TAG", "accounts", "sign_in", "storage", "wechat"]
+__all__ = ["TAG", "accounts", "sign_in", "storage", "web", "wechat"]

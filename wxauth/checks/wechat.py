@@ -1,6 +1,5 @@
 """The apps, and the way to WeChat."""
 
-import ipaddress
 import math
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,7 +69,7 @@ def check_base_url(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         return [error(5, "WXAUTH_API_BASE_URL is not the address of a server.", hint=hint)]
     if url.scheme == "https" or conf.debug:
         return []
-    if _is_loopback(host):
+    if conf.is_this_machine(host):
         message = "WXAUTH_API_BASE_URL leads to this machine, without https, and DEBUG is off."
         hint = "A simulator lets in anybody as anybody. Leave the setting out for WeChat itself."
         return [warning(2, message, hint=hint)]
@@ -88,10 +87,3 @@ def check_timeouts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         pass
     hint = "They are the seconds to connect to WeChat, and to wait for its answer: (3, 5)."
     return [error(12, "WXAUTH_TIMEOUTS is not two numbers of more than 0.", hint=hint)]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -177,6 +177,11 @@ class Conf(WebSettings, ApifactorySettings, SmsSettings):
         return str(settings.LOGIN_URL)
 
     @property
+    def middleware(self) -> list[str]:
+        """``MIDDLEWARE``."""
+        return settings.MIDDLEWARE
+
+    @property
     def language_code(self) -> str:
         """``LANGUAGE_CODE``."""
         return settings.LANGUAGE_CODE

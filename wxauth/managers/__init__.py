@@ -11,6 +11,7 @@ from wxauth.managers.person import (
     ReferralManager,
     WechatProfileManager,
 )
+from wxauth.managers.provider_token import ProviderTokenManager
 from wxauth.managers.session import LoginSessionManager
 from wxauth.managers.sms import SmsCodeManager, TallyManager
 
@@ -22,6 +23,7 @@ __all__ = [
     "LoginSessionManager",
     "MergeManager",
     "PhoneNumberManager",
+    "ProviderTokenManager",
     "ReferralManager",
     "SmsCodeManager",
     "TallyManager",

@@ -29,8 +29,33 @@ class WechatProfileManager(models.Manager["WechatProfile"]):
 
     def change(self, user: HostUser, **fields: Any) -> WechatProfile:
         """Write just these fields of the user's profile, which is made if there is none."""
+        if "avatar_url" in fields:
+            fields["avatar_refused_at"] = None
         profile, _ = self.update_or_create(user=user, defaults=fields)
         return profile
+
+    def with_avatar_at(
+        self, hosts: Iterable[str], *, after: int, limit: int
+    ) -> list[WechatProfile]:
+        """
+        Return profiles with their users whose picture may be at one of these hosts, and was not
+        refused; the first ``limit`` behind the key ``after``.
+        """
+        names = [models.Q(avatar_url__contains=host) for host in hosts]
+        if not names:
+            return []
+        rows = self.select_related("user").filter(
+            models.Q(*names, _connector=models.Q.OR), avatar_refused_at__isnull=True, pk__gt=after
+        )
+        return list(rows.order_by("pk")[:limit])
+
+    def replace_avatar(self, user: HostUser, *, address: str, copy: str) -> bool:
+        """Put the address of the copy in the place of this one; False when it is another by now."""
+        return bool(self.filter(user=user, avatar_url=address).update(avatar_url=copy))
+
+    def refuse_avatar(self, user: HostUser, *, address: str, now: datetime) -> None:
+        """Note that there is no picture to be had at this address."""
+        self.filter(user=user, avatar_url=address).update(avatar_refused_at=now)
 
 
 class PhoneNumberManager(models.Manager["PhoneNumber"]):

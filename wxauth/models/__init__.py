@@ -6,6 +6,7 @@ from wxauth.models.leaving import DeletionRequest
 from wxauth.models.merge import Merge, MergeStep
 from wxauth.models.numbering import AccountNumber
 from wxauth.models.person import PhoneNumber, Referral, WechatProfile
+from wxauth.models.provider_token import ProviderToken
 from wxauth.models.referring import InviteCode
 from wxauth.models.session import LoginSession
 from wxauth.models.sms import SmsCode, Tally
@@ -19,6 +20,7 @@ __all__ = [
     "Merge",
     "MergeStep",
     "PhoneNumber",
+    "ProviderToken",
     "Referral",
     "SmsCode",
     "Tally",

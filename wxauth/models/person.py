@@ -24,6 +24,12 @@ class WechatProfile(models.Model):
     )
     nickname = models.CharField(_("nickname"), max_length=128, blank=True)
     avatar_url = models.URLField(_("avatar"), max_length=1024, blank=True)
+    avatar_refused_at = models.DateTimeField(
+        _("avatar not copied since"),
+        null=True,
+        blank=True,
+        help_text=_("Set when there was no picture to be had at the address."),
+    )
     gender = models.PositiveSmallIntegerField(
         _("gender"), choices=Gender.choices, default=Gender.UNKNOWN
     )

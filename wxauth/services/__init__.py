@@ -5,6 +5,7 @@ from wxauth.identities import ConfirmedPerson
 from wxauth.models import SmsCode
 from wxauth.services.attaching import PhoneSignIn
 from wxauth.services.audit import read_activity
+from wxauth.services.avatar_copies import AvatarCopy, copy_avatar, pending_avatars
 from wxauth.services.avatars import store_avatar
 from wxauth.services.freshness import require_fresh
 from wxauth.services.leaving import delete_now
@@ -48,6 +49,13 @@ from wxauth.services.phones import (
 )
 from wxauth.services.pictures import check_picture, draw_picture, use_picture
 from wxauth.services.profiles import Me, change_profile, identity_of, number_of, read_me
+from wxauth.services.provider_tokens import (
+    ProviderAccess,
+    provider_access,
+    read_wechat_profile,
+    refresh_profile,
+    refresh_provider_token,
+)
 from wxauth.services.referrals import (
     Friend,
     Inviter,
@@ -96,6 +104,7 @@ ANY_PURPOSE = SmsCode.Purpose.ANY
 
 __all__ = [
     "ANY_PURPOSE",
+    "AvatarCopy",
     "ConfirmedPerson",
     "Device",
     "Friend",
@@ -110,6 +119,7 @@ __all__ = [
     "PhoneCode",
     "PhoneSignIn",
     "PlanLine",
+    "ProviderAccess",
     "Referrals",
     "ScanRequest",
     "ShownScan",
@@ -141,6 +151,7 @@ __all__ = [
     "confirm_own_merge",
     "confirm_scan",
     "confirm_ticket",
+    "copy_avatar",
     "delete_now",
     "draw_picture",
     "end_other_sessions",
@@ -163,11 +174,13 @@ __all__ = [
     "oauth_app",
     "open_data_of",
     "open_session_of",
+    "pending_avatars",
     "phone_login",
     "phone_login_of_known",
     "plan_merge",
     "propose_merge",
     "propose_own_merge",
+    "provider_access",
     "read_activity",
     "read_invite_code",
     "read_inviter",
@@ -175,7 +188,10 @@ __all__ = [
     "read_phone_code",
     "read_referrals",
     "read_scan",
+    "read_wechat_profile",
     "refresh",
+    "refresh_profile",
+    "refresh_provider_token",
     "refuse_scan",
     "register_by_sms",
     "register_complex",

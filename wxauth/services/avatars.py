@@ -26,8 +26,12 @@ def store_avatar(*, user: HostUser, content: bytes) -> str:
     """
     image = images.clean(content)
     transactions.run(lambda: lock_entrant(user))
-    name = f"{FOLDER}/{secrets.token_urlsafe(16)}.{image.extension}"
-    return default_storage.url(default_storage.save(name, ContentFile(image.content)))
+    return default_storage.url(default_storage.save(new_name(image), ContentFile(image.content)))
+
+
+def new_name(image: images.CleanImage) -> str:
+    """Return a name in the storage for this picture."""
+    return f"{FOLDER}/{secrets.token_urlsafe(16)}.{image.extension}"
 
 
 def forget_avatar(address: str) -> None:

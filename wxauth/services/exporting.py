@@ -20,6 +20,7 @@ from wxauth.models import (
     Merge,
     MergeStep,
     PhoneNumber,
+    ProviderToken,
     Referral,
     WechatIdentity,
     WechatProfile,
@@ -177,6 +178,9 @@ OWN: dict[str, Callable[[HostUser], Any]] = {
     "identities": _identities,
     "unions": lambda user: _pages(
         WechatUnion.objects.filter(user=user), "scope", "unionid", "created_at"
+    ),
+    "provider_tokens": lambda user: _pages(
+        ProviderToken.objects.filter(identity__user=user), "identity_id", "scope", "ends_at"
     ),
     "referral": _referral,
     "invited": lambda user: _pages(

@@ -12,10 +12,12 @@ from wxauth.models import LoginSession
 from wxauth.services.freshness import require_fresh
 from wxauth.services.linking import Linked, link
 from wxauth.services.open_data import Profile, make_profile
+from wxauth.services.provider_tokens import keep_grant
 from wxauth.services.sessions import open_session_of
 from wxauth.services.sign_in import SignIn, authorize
 from wxauth.wechat import oauth
 from wxauth.wechat.oauth import PROFILE_SCOPES
+from wxauth.wechat.types import OAuthGrant
 
 KINDS = (AppKind.OFFICIAL_ACCOUNT, AppKind.WEBSITE, AppKind.MOBILE)
 
@@ -25,6 +27,7 @@ class OAuthProof:
     """Who WeChat says has authorised the app, and how they are called there."""
 
     person: ConfirmedPerson
+    grant: OAuthGrant
     profile: Profile = field(default_factory=Profile)
 
 
@@ -41,7 +44,7 @@ def confirm_oauth_code(*, oauth_code: str, app: str | None = None) -> OAuthProof
     Spend the code of an authorisation at WeChat, and return who it confirms.
 
     Where the profile was granted it is asked for: in official accounts the unionid comes with it.
-    The grant itself is not kept. Raise ``UnknownApp`` before WeChat is asked;
+    Nothing is stored. Raise ``UnknownApp`` before WeChat is asked;
     ``WechatSnapshotUser`` for the visitor of a snapshot page, who is nobody; ``WechatScopeMissing``
     when the profile is refused all the same, as to a snapshot that does not say so.
     """
@@ -55,7 +58,7 @@ def confirm_oauth_code(*, oauth_code: str, app: str | None = None) -> OAuthProof
         unionid = told.unionid or unionid
         profile = make_profile(nickname=told.nickname, avatar_url=told.avatar_url)
     person = ConfirmedPerson(app=wechat_app, openid=grant.openid, unionid=unionid)
-    return OAuthProof(person=person, profile=profile)
+    return OAuthProof(person=person, grant=grant, profile=profile)
 
 
 def sign_in_by_oauth(
@@ -66,9 +69,12 @@ def sign_in_by_oauth(
 
     Whoever is known in another app of the union scope is that user. Raise ``UserInactive``.
     """
-    return authorize(
+    result = authorize(
         person=proof.person, profile=proof.profile, referrer=referrer, scene=scene, device=device
     )
+    assert result.identity is not None  # WeChat has said who it is
+    keep_grant(identity=result.identity, grant=proof.grant)
+    return result
 
 
 def take_over(*, ticket: str) -> SignIn:
@@ -96,4 +102,6 @@ def bind_oauth(*, session: LoginSession, proof: OAuthProof, device: Device = NOW
     Raise ``FreshSignInRequired``, ``IdentityTaken``, ``AlreadyLinked`` or ``UserInactive``.
     """
     require_fresh(session)
-    return link(session=session, person=proof.person, device=device)
+    linked = link(session=session, person=proof.person, device=device)
+    keep_grant(identity=linked.identity, grant=proof.grant)
+    return linked

@@ -1,10 +1,11 @@
-"""Throwing away sessions that ended long ago."""
+"""Throwing away what ended long ago."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
 from wxauth import transactions
-from wxauth.models import LoginSession
+from wxauth.conf import conf
+from wxauth.models import LoginSession, ProviderToken
 
 
 def count_expired(*, before: datetime) -> int:
@@ -29,3 +30,18 @@ def purge_sessions(*, before: datetime, batch: int) -> Iterator[int]:
         if not deleted:
             return
         yield deleted
+
+
+def purge_provider_tokens(*, now: datetime, batch: int) -> int:
+    """
+    Delete the provider tokens that have ended; all of them, where the project keeps none any more.
+
+    Return how many they were. A batch is one short transaction.
+    """
+    before = now if conf.keep_provider_tokens else None
+    total = 0
+    while True:
+        deleted = transactions.run(lambda: ProviderToken.objects.purge(before=before, limit=batch))
+        if not deleted:
+            return total
+        total += deleted

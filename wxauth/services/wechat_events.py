@@ -24,6 +24,7 @@ from wxauth.models import (
     AuditEvent,
     LoginSession,
     PhoneNumber,
+    ProviderToken,
     WechatIdentity,
     WechatProfile,
     WechatUnion,
@@ -145,8 +146,10 @@ def _on_revoke(app: WechatApp, identity: WechatIdentity, message: Mapping[str, s
         for name, numbers in (("nickname", NICKNAME), ("avatar_url", AVATAR))
         if numbers & set(revoked)
     ]
-    if fields and _blank_profile(user, fields):
-        erased += fields
+    if fields:
+        if _blank_profile(user, fields):
+            erased += fields
+        ProviderToken.objects.filter(identity=identity).delete()
     if PHONE & set(revoked) and PhoneNumber.objects.filter(user=user).delete()[0]:
         erased.append("phone")
         audit.record(AuditEvent.Kind.PHONE_UNBOUND, user=user, app=app.alias, by="wechat")

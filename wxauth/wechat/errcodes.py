@@ -32,6 +32,7 @@ PHONE_NUMBER = "/wxa/business/getuserphonenumber"
 CHECK_SESSION = "/wxa/checksession"
 RESET_SESSION_KEY = "/wxa/resetusersessionkey"
 OAUTH_EXCHANGE = "/sns/oauth2/access_token"
+OAUTH_REFRESH = "/sns/oauth2/refresh_token"
 USER_INFO = "/sns/userinfo"
 
 BUSY = 2  # seconds until a client may try again
@@ -136,6 +137,9 @@ MEANINGS: Mapping[int, Meaning] = {
     89507: _config("the app's administrator has refused our address for an hour"),
 }
 
+# What a person's access token is answered with when it is not the one of this moment.
+STALE_GRANT = frozenset({40001, 40014, 42001})
+
 _SECRET_REFUSED = _config("app secret is wrong")
 
 # Where an endpoint means something else by the same number.
@@ -152,8 +156,8 @@ AT_ENDPOINT: Mapping[str, Mapping[int, Meaning]] = {
     },
     OAUTH_EXCHANGE: {40001: _SECRET_REFUSED},
     USER_INFO: {
-        # The token is the person's and seconds old: nothing of ours can renew it.
-        **dict.fromkeys((40001, 40014, 42001), Meaning("the grant is over", WechatReauthorize)),
+        # The token is the person's, and not the app's, which would be renewed.
+        **dict.fromkeys(STALE_GRANT, Meaning("the grant is over", WechatReauthorize)),
         48001: Meaning("the person has not granted userinfo", WechatScopeMissing),
     },
 }

@@ -6,7 +6,9 @@ Pages: developers.weixin.qq.com, "网页授权", "网站应用微信登录", "�
 
 import logging
 import re
+from datetime import timedelta
 from enum import StrEnum
+from typing import Any, TypeGuard
 from urllib.parse import quote
 
 from django.views.decorators.debug import sensitive_variables
@@ -14,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from wxauth.conf import AppKind, WechatApp, conf
 from wxauth.exceptions import UnknownApp, WechatCodeInvalid
 from wxauth.wechat.client import is_code, read_openid, read_unionid, senseless
-from wxauth.wechat.errcodes import OAUTH_EXCHANGE, USER_INFO
+from wxauth.wechat.errcodes import OAUTH_EXCHANGE, OAUTH_REFRESH, USER_INFO
 from wxauth.wechat.exchange import ask
 from wxauth.wechat.types import Answer, Call, OAuthGrant, OAuthUser
 
@@ -22,6 +24,13 @@ logger = logging.getLogger("wxauth.wechat")
 
 STATE = re.compile(r"[a-zA-Z0-9]{1,128}")
 MAX_TOKEN = 1024  # characters
+ACCESS_LIFETIME = 7200  # seconds, where the answer names none that makes sense
+# How long what WeChat calls refresh_token lives, which no answer tells.
+REFRESH_LIFETIME = {
+    AppKind.OFFICIAL_ACCOUNT: timedelta(days=30),
+    AppKind.WEBSITE: timedelta(days=30),
+    AppKind.MOBILE: timedelta(days=180),
+}
 
 
 class Scope(StrEnum):
@@ -91,6 +100,28 @@ def exchange(app: WechatApp, *, oauth_code: str) -> OAuthGrant:
     )
 
 
+@sensitive_variables("refresh_token")
+def renew(app: WechatApp, *, refresh_token: str) -> OAuthGrant:
+    """
+    Prolong a grant, or get a new access token for it. The app's secret is not asked for.
+
+    Raise ``WechatReauthorize`` when the grant is over, or another ``WechatError``.
+    """
+    return _grant(
+        ask(
+            Call(
+                OAUTH_REFRESH,
+                query={
+                    "appid": app.app_id,
+                    "grant_type": "refresh_token",
+                    "refresh_token": refresh_token,
+                },
+                repeatable=True,
+            )
+        )
+    )
+
+
 @sensitive_variables("answer")
 def user_info(grant: OAuthGrant) -> OAuthUser:
     """
@@ -118,11 +149,13 @@ def user_info(grant: OAuthGrant) -> OAuthUser:
     )
 
 
+@sensitive_variables("answer", "token", "refresh")
 def _grant(answer: Answer) -> OAuthGrant:
     token, scope = answer.get("access_token"), answer.get("scope")
-    if not isinstance(token, str) or not 0 < len(token) <= MAX_TOKEN:
+    if not _is_token(token):
         raise senseless("access_token")
     scopes = scope.split(",") if isinstance(scope, str) else []
+    refresh, seconds = answer.get("refresh_token"), answer.get("expires_in")
     return OAuthGrant(
         openid=read_openid(answer),
         unionid=read_unionid(answer),
@@ -130,4 +163,14 @@ def _grant(answer: Answer) -> OAuthGrant:
         access_token=token,
         # Documented is 1. What is neither that nor a clear no is no person to trust.
         is_snapshot=str(answer.get("is_snapshotuser") or 0).lower() not in {"0", "false"},
+        refresh_token=refresh if _is_token(refresh) else "",
+        expires_in=seconds if _is_lifetime(seconds) else ACCESS_LIFETIME,
     )
+
+
+def _is_token(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= MAX_TOKEN
+
+
+def _is_lifetime(value: Any) -> TypeGuard[int]:
+    return type(value) is int and 0 < value <= ACCESS_LIFETIME

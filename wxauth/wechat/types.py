@@ -62,6 +62,8 @@ class OAuthGrant:
     scope: frozenset[str]
     access_token: str = field(repr=False)
     is_snapshot: bool  # a page that ran as a snapshot: the openid is nobody's
+    refresh_token: str = field(default="", repr=False)
+    expires_in: int = 0  # seconds, of the access_token
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""``manage.py wxauth_purge``: delete sessions that ended long ago, and codes. For cron."""
+"""``manage.py wxauth_purge``: delete what ended: sessions, codes, provider tokens. For cron."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from wxauth.management.progress import Progress
 from wxauth.services.limits import forget_expired
-from wxauth.services.purging import count_expired, purge_sessions
+from wxauth.services.purging import count_expired, purge_provider_tokens, purge_sessions
 
 DAYS = 30
 BATCH = 2000  # rows; a transaction each
@@ -19,8 +19,8 @@ class Command(BaseCommand):
     """Delete in short transactions. It can be killed and run again, and twice at once."""
 
     help = (
-        "Delete login sessions that expired long ago, and the SMS codes and counters whose time "
-        "is over; run it from cron."
+        "Delete login sessions that expired long ago, and the SMS codes, counters and provider "
+        "tokens whose time is over; run it from cron."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -43,6 +43,8 @@ class Command(BaseCommand):
                 deleted += count
                 progress.add(count)
         forgotten = forget_expired(now=timezone.now(), batch=batch)
+        tokens = purge_provider_tokens(now=timezone.now(), batch=batch)
         if options["verbosity"] > 0:
             self.stdout.write(f"Deleted {deleted} sessions that expired before {before:%Y-%m-%d}.")
             self.stdout.write(f"Deleted {forgotten} SMS codes and counters that expired.")
+            self.stdout.write(f"Deleted {tokens} provider tokens that ended, or are not wanted.")

@@ -1,0 +1,93 @@
+"""Browsers: where they are sent, where they may return to, and what is fetched for them."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.checks import CheckMessage, register
+from django.urls import NoReverseMatch, reverse
+
+from wxauth.checks.messages import TAG, error, warning
+from wxauth.conf import conf
+from wxauth.web.middleware import LoginSessionMiddleware
+
+HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|[0-9a-f:]+")  # IPv6 without brackets
+
+
+@register(TAG)
+def check_open_base_url(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E031: people are sent to WeChat's pages, encrypted."""
+    hint = "Leave it out for WeChat itself: https://open.weixin.qq.com."
+    parts = _parts(conf.open_base_url)
+    if parts is None:
+        return [error(31, "WXAUTH_OPEN_BASE_URL is not the address of a server.", hint=hint)]
+    scheme, host = parts
+    # W002 speaks of a simulator in production.
+    if scheme != "https" and not conf.debug and not conf.is_this_machine(host):
+        return [error(31, "WXAUTH_OPEN_BASE_URL is not https, and DEBUG is off.", hint=hint)]
+    return []
+
+
+@register(TAG)
+def check_return_origins(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E035: other sites are named as browsers name them."""
+    origins: Any = conf.return_origins
+    if isinstance(origins, list | tuple) and all(map(_is_origin, origins)):
+        return []
+    message = "WXAUTH_RETURN_ORIGINS is not a list of origins."
+    hint = 'Scheme, host and port if it is not the usual one, and no path: "https://a.example".'
+    return [error(35, message, hint=hint)]
+
+
+@register(TAG)
+def check_avatar_hosts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E036, W009: pictures come from hosts, and not from what listens beside us."""
+    hosts: Any = conf.avatar_hosts
+    if not isinstance(hosts, list | tuple) or not all(map(_is_host, hosts)):
+        hint = 'WeChat\'s are [".qlogo.cn"]: no scheme, no port, small letters, no asterisk.'
+        return [error(36, "WXAUTH_AVATAR_HOSTS is not a list of host names.", hint=hint)]
+    if any(map(conf.is_this_machine, hosts)) and not conf.debug:
+        message = "WXAUTH_AVATAR_HOSTS names this machine, and DEBUG is off."
+        hint = "Whoever writes an address into a profile makes the site ask its own services."
+        return [warning(9, message, hint=hint)]
+    return []
+
+
+@register(TAG)
+def check_middleware(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """W008: a browser's session ends with ours."""
+    if any(path.endswith(f".{LoginSessionMiddleware.__name__}") for path in conf.middleware):
+        return []
+    try:
+        reverse("wxauth_web:scan")
+    except NoReverseMatch:
+        return []
+    except Exception:  # the URLconf cannot be read, and Django itself will say so
+        return []
+    message = "wxauth.web.urls is included, and MIDDLEWARE has no LoginSessionMiddleware."
+    hint = (
+        'Add "wxauth.web.middleware.LoginSessionMiddleware" behind AuthenticationMiddleware: '
+        "without it, a sign-out everywhere and a deletion leave browsers signed in."
+    )
+    return [warning(8, message, hint=hint)]
+
+
+def _parts(url: str) -> tuple[str, str] | None:
+    """Return scheme and host of an address, or None when it is none."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port  # ValueError: the port is no number
+    except ValueError:
+        return None
+    return (parts.scheme, host) if host and parts.scheme in {"http", "https"} else None
+
+
+def _is_origin(value: Any) -> bool:
+    if not isinstance(value, str) or value != value.lower() or _parts(value) is None:
+        return False
+    parts = urlsplit(value)
+    return value == f"{parts.scheme}://{parts.netloc}" and "@" not in value
+
+
+def _is_host(value: Any) -> bool:
+    return isinstance(value, str) and HOST.fullmatch(value) is not None

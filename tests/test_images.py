@@ -23,6 +23,15 @@ def opened(clean: images.CleanImage) -> Image.Image:
     return Image.open(io.BytesIO(clean.content))
 
 
+@pytest.mark.parametrize(
+    ("grey", "shown"), [(0, 0), (0x4000, 0x40), (0x8000, 0x80), (0xFFFF, 0xFF)]
+)
+def test_greys_of_16_bits_stay_as_dark_as_they_are(grey: int, shown: int) -> None:
+    buffer = io.BytesIO()
+    Image.new("I;16", (40, 30), grey).save(buffer, "PNG")
+    assert opened(images.clean(buffer.getvalue())).getpixel((5, 5)) == (shown, shown, shown)
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
 def test_picture_comes_out_as_a_jpeg(kind: str) -> None:
     clean = images.clean(picture(kind))

@@ -76,7 +76,7 @@ def _rewrite(content: bytes) -> CleanImage:
             raise ImageInvalid(reason="too many pixels")
         image.draft("RGB", (SIDE, SIDE))
         has_alpha = "A" in image.getbands() or "transparency" in image.info
-        plain = image.convert("RGBA" if has_alpha else "RGB")
+        plain = _to_bytes(image).convert("RGBA" if has_alpha else "RGB")
         orientation = image.getexif()
     plain.thumbnail((SIDE, SIDE))
     plain.info.clear()
@@ -86,6 +86,13 @@ def _rewrite(content: bytes) -> CleanImage:
     if has_alpha:
         return CleanImage(_bytes_of(plain, "PNG"), "png")
     return CleanImage(_bytes_of(plain, "JPEG", quality=QUALITY), "jpg")
+
+
+def _to_bytes(image: Image.Image) -> Image.Image:
+    """Return greys of 16 bits as greys of 8: Pillow's own conversion makes nearly all white."""
+    if not image.mode.startswith("I"):
+        return image
+    return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
 
 
 def _bytes_of(image: Image.Image, kind: str, **options: int) -> bytes:

@@ -3,6 +3,7 @@
 from django.urls import re_path
 
 from wxauth.api import (
+    avatars,
     leaving,
     linking,
     merging,
@@ -27,6 +28,7 @@ urlpatterns = [
     re_path(r"^logout/?$", views.LogoutView.as_view(), name="logout"),
     re_path(r"^me/?$", views.MeView.as_view(), name="me"),
     re_path(r"^bind_phone/?$", views.BindPhoneView.as_view(), name="bind_phone"),
+    *avatars.urlpatterns,
     *linking.urlpatterns,
     *sessions.urlpatterns,
     *merging.urlpatterns,

@@ -1,9 +1,7 @@
 """The upload of an avatar."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 
 from wxauth import services
@@ -11,30 +9,14 @@ from wxauth.apifactory.base import Call, envelope
 from wxauth.apifactory.parameters import Parameters
 from wxauth.exceptions import ImageInvalid, InvalidInput
 from wxauth.images import MAX_BYTES
-from wxauth.rest.parsers import BodyTooLarge
+from wxauth.rest.parsers import PictureParser
 from wxauth.rest.throttling import PersonThrottle
-
-ENVELOPE = 64 * 1024  # bytes of a form around its file
-
-
-class LimitedParser(MultiPartParser):
-    """A form with a file, refused before it is read when it says that it is too large."""
-
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        request = (parser_context or {})["request"]
-        try:
-            length = int(request.META.get("CONTENT_LENGTH") or 0)
-        except ValueError:
-            length = 0
-        if not 0 < length <= MAX_BYTES + ENVELOPE:
-            raise BodyTooLarge()
-        return super().parse(stream, media_type, parser_context)
 
 
 class Upload(Call):
     """``uploadFile`` and V2: a picture, whose address the client then sends as its avatar."""
 
-    parser_classes: Any = [LimitedParser]
+    parser_classes: Any = [PictureParser]
     http_method_names = ["post"]
     throttle_group = "upload"
 
@@ -49,5 +31,5 @@ class Upload(Call):
             raise ImageInvalid(reason="too many bytes")
         address = services.store_avatar(user=session.user, content=file.read())
         # Clients send it back as an absolute address, and show it outside of any page.
-        url = address if urlsplit(address).netloc else request.build_absolute_uri(address)
+        url = request.build_absolute_uri(address)
         return envelope({"url": url, "name": url.rpartition("/")[2]})

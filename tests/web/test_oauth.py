@@ -64,9 +64,26 @@ def test_browser_gets_a_cookie_that_scripts_and_other_sites_do_not(browser: Brow
     assert cookie["samesite"] == "Lax"
     assert not cookie["secure"]
     value = cookie.value
-    secure = browser.client.get("/wechat/start/account/", secure=True)
-    assert secure.cookies["wxauth_browser"]["secure"]
-    assert secure.cookies["wxauth_browser"].value == value  # for other tabs that are on their way
+    browser.start()
+    assert browser.client.cookies["wxauth_browser"].value == value  # for tabs that are on their way
+
+
+def test_cookie_of_a_secure_site_cannot_be_planted_by_a_neighbour(browser: Browser) -> None:
+    def get(path: str, **query: str) -> Any:
+        return browser.client.get(path, query, secure=True)
+
+    state = sent_to(get("/wechat/start/account/"))["state"]
+    (name,) = browser.client.cookies
+    cookie = browser.client.cookies[name]
+    assert name == "__Host-wxauth_browser"
+    assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
+    secret = cookie.value
+    del browser.client.cookies[name]
+    browser.client.cookies["wxauth_browser"] = secret  # as shop.example.com may set it
+    way_back = {"state": state, "code": browser.code()}
+    check_page(get("/wechat/callback/account/", **way_back), 400, "state_invalid")
+    browser.client.cookies[name] = secret
+    assert get("/wechat/callback/account/", **way_back).status_code == 302
 
 
 @pytest.mark.parametrize("alias", ["default", "native", "nobody"])

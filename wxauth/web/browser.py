@@ -87,19 +87,24 @@ def sign_out_browser(request: HttpRequest) -> None:
 
 def browser_secret(request: HttpRequest) -> str | None:
     """Return what the browser was given when it began a sign-in, or None."""
-    return request.COOKIES.get(COOKIE) or None
+    return request.COOKIES.get(_cookie(request)) or None
 
 
 def remember_browser(request: HttpRequest, response: HttpResponse, secret: str) -> None:
     """Give the browser a secret by which its way back from WeChat is known as its own."""
     response.set_cookie(
-        COOKIE,
+        _cookie(request),
         secret,
         max_age=COOKIE_AGE,
         httponly=True,
         secure=request.is_secure(),
         samesite="Lax",  # it has to come along on the way back from WeChat
     )
+
+
+def _cookie(request: HttpRequest) -> str:
+    """Return the cookie's name; by https one that no other host of the domain can set."""
+    return f"__Host-{COOKIE}" if request.is_secure() else COOKIE
 
 
 def new_secret() -> str:

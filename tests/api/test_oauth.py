@@ -179,6 +179,6 @@ def test_costs(client_app: App, wechat: WechatSimulator, django_assert_num_queri
     client_app.login()
     fields = client_app.fields()
     before = len(wechat.requests)
-    with django_assert_num_queries(5):  # three, and the frame of a transaction
+    with django_assert_num_queries(6):  # three, a profile that may be blank, and the frame
         client_app.post("login", **fields)
     assert len(wechat.requests) == before + 2

@@ -49,6 +49,14 @@ def test_name_that_the_person_has_chosen_here_stays(prove: Any, wechat: Any) -> 
     assert WechatProfile.objects.get().nickname == "Mine"
 
 
+def test_silent_person_who_consents_later_gets_their_name(prove: Any) -> None:
+    services.sign_in_by_oauth(proof=prove("account", scope="snsapi_base"))
+    assert WechatProfile.objects.get().nickname == ""
+    services.sign_in_by_oauth(proof=prove("account"))
+    profile = WechatProfile.objects.get()
+    assert (profile.nickname, bool(profile.avatar_url)) == ("alice", True)
+
+
 @pytest.mark.parametrize("alias", ["default", "nobody"])
 def test_app_that_nobody_authorises_is_not_asked(
     wechat: Any,  # noqa: F811

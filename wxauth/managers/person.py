@@ -34,6 +34,10 @@ class WechatProfileManager(models.Manager["WechatProfile"]):
         profile, _ = self.update_or_create(user=user, defaults=fields)
         return profile
 
+    def fill(self, user: HostUser, **fields: Any) -> None:
+        """Write these fields if the user's profile has neither a name nor a picture."""
+        self.filter(user=user, nickname="", avatar_url="").update(**fields)
+
     def with_avatar_at(
         self, hosts: Iterable[str], *, after: int, limit: int
     ) -> list[WechatProfile]:

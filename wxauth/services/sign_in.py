@@ -95,7 +95,11 @@ def register_complex(
     scene: Any = None,
     device: Device = NOWHERE,
 ) -> SignIn:
-    """Do what ``register_simple`` does, with a profile; raise what ``read_profile`` raises too."""
+    """
+    Do what ``register_simple`` does, with a profile; raise what ``read_profile`` raises too.
+
+    Who is known keeps their profile, unless it has neither a name nor a picture.
+    """
     profile = read_profile(person, data)
     return _register(person, profile, ticket=ticket, referrer=referrer, scene=scene, device=device)
 
@@ -112,7 +116,8 @@ def authorize(
     """
     Sign in, and register silently who has no account. Raise ``UserInactive``.
 
-    ``profile`` and ``ext`` are those of who registers.
+    ``profile`` and ``ext`` are those of who registers; a profile that has neither a name nor a
+    picture is filled too.
     """
     return _register(
         person,
@@ -171,6 +176,8 @@ def _register(
     def step() -> tuple[WechatIdentity, LoginSession, bool]:
         match = identities.find(person)
         if match is not None:
+            if profile.nickname or profile.avatar_url:
+                WechatProfile.objects.fill(match.user, **asdict(profile))
             return *enter(match, person, device, now=now), False
         identity = create_account(person, profile, referrer, now=now, scene=scene, ext=ext)
         session = open_wechat_session(identity, person, device, now=now, registered=True)

@@ -83,8 +83,14 @@ def make_phone(db: None, wechat_simulator: WechatSimulator, app: WechatApp) -> C
 @pytest.mark.once
 @pytest.mark.parametrize("name", CURL_DOCUMENTS)
 def test_curl_examples_answer_as_they_say(
-    name: str, live_server: Any, wechat_simulator: WechatSimulator, app: WechatApp, tmp_path: Path
+    name: str,
+    live_server: Any,
+    wechat_simulator: WechatSimulator,
+    app: WechatApp,
+    settings: Any,
+    tmp_path: Path,
 ) -> None:
+    settings.MEDIA_ROOT = tmp_path / "media"
     code = block(name, "sh curl")
     variables = {
         "API": f"{live_server.url}/api",

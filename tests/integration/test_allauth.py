@@ -51,6 +51,45 @@ def test_wechat_user_adds_email_and_password_and_signs_in_by_them(open_browser) 
     assert browser.come_by_wechat().json() == {"user": user}
 
 
+def test_user_of_allauth_links_wechat_and_signs_in_by_it(open_browser) -> None:
+    browser = open_browser("lin")
+    browser.sign_up("lin@example.com")
+    user = browser.user
+    page = browser.link_wechat()
+    assert page.url.startswith(f"{browser.shop.site}/accounts/email/")
+    assert "/wechat/bind/" not in page.text
+    assert browser.user == user
+    browser.sign_out()
+    assert browser.user is None
+    assert browser.come_by_wechat().json() == {"user": user}
+
+
+def test_user_who_signed_in_by_email_long_ago_links_nothing(shop: Shop, open_browser) -> None:
+    browser = open_browser("late")
+    browser.sign_up("late@example.com")
+    shop.python(
+        "from datetime import timedelta\n"
+        f"sessions = LoginSession.objects.filter(user={browser.user})\n"
+        "sessions.update(created_at=timezone.now() - timedelta(minutes=11))"
+    )
+    page = browser.link_wechat()
+    assert page.status_code == 403
+    assert "fresh_sign_in_required" in page.text
+    assert shop.python(f"print(WechatIdentity.objects.filter(user={browser.user}).count())") == [
+        "0"
+    ]
+
+
+def test_sign_out_everywhere_reaches_browser_that_was_signed_in_by_email(
+    shop: Shop, open_browser
+) -> None:
+    browser = open_browser()
+    browser.sign_up("zoe@example.com")
+    assert open_sessions(shop, browser.user) == 1
+    shop.python(f"services.logout_everywhere(user=User.objects.get(pk={browser.user}))")
+    assert browser.user is None
+
+
 def test_sign_out_of_allauth_ends_our_session(shop: Shop, open_browser) -> None:
     browser = open_browser("out")
     browser.come_by_wechat()

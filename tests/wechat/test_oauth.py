@@ -18,7 +18,7 @@ from wxauth.exceptions import (
 )
 from wxauth.simulator import SimulatedApp, WechatSimulator
 from wxauth.wechat import oauth
-from wxauth.wechat.oauth import Scope, authorization_url, exchange, user_info
+from wxauth.wechat.oauth import Scope, authorization_url, embedded_url, exchange, user_info
 from wxauth.wechat.types import OAuthGrant
 
 ACCOUNT = WechatApp("account", AppKind.OFFICIAL_ACCOUNT, "wxaccount", "made-up-secret", "main")
@@ -65,6 +65,38 @@ def test_address_is_known(app: WechatApp, scope: Any, address: str) -> None:
 def test_app_without_this_page_has_no_address(app: WechatApp, scope: Any) -> None:
     with pytest.raises(UnknownApp):
         authorization_url(app, redirect_uri="https://a.example/", state="a", scope=scope)
+
+
+@pytest.mark.parametrize(
+    ("language", "end"),
+    [
+        (None, "&state=a#wechat_redirect"),
+        ("en-gb", "&state=a&lang=en#wechat_redirect"),
+        ("zh-hans", "&state=a&lang=cn#wechat_redirect"),
+        ("fr", "&state=a&lang=en#wechat_redirect"),
+    ],
+)
+def test_page_of_websites_is_told_the_language(language: str | None, end: str) -> None:
+    back = "https://a.example/"
+    address = authorization_url(SITE, redirect_uri=back, state="a", language=language)
+    assert address.endswith(end)
+    address = authorization_url(ACCOUNT, redirect_uri=back, state="a", language=language)
+    assert address.endswith("&state=a#wechat_redirect")
+
+
+def test_address_of_the_frame_is_that_of_the_page_with_more() -> None:
+    back = "https://shop.example.com/back"
+    page = authorization_url(SITE, redirect_uri=back, state="Abc123", language="en")
+    frame = embedded_url(SITE, redirect_uri=back, state="Abc123", language="en")
+    assert frame == page.replace(
+        "#", "&login_type=jssdk&self_redirect=false&stylelite=1&color_scheme=auto#"
+    )
+
+
+@pytest.mark.parametrize("app", [ACCOUNT, MOBILE])
+def test_app_that_is_no_website_has_no_frame(app: WechatApp) -> None:
+    with pytest.raises(UnknownApp):
+        embedded_url(app, redirect_uri="https://a.example/", state="a")
 
 
 @pytest.mark.parametrize("state", ["", "a-b", "a b", "é", "a" * 129])

@@ -4,6 +4,7 @@ import secrets
 from typing import Any
 
 from django.urls import re_path
+from django.utils import translation
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -63,7 +64,7 @@ class StartView(WechatView):
         back = form.validated_data.get("redirect_uri")
         self._check(app, back)
         state = oauth_states.issue(verifier=verifier, app=app.alias, flow=FLOW)
-        address = authorization_url(app, redirect_uri=back, state=state) if back else None
+        address = self._address(app, back, state) if back else None
         return Response(
             {
                 "authorization_url": address,
@@ -72,6 +73,11 @@ class StartView(WechatView):
                 "expires_in": oauth_states.TTL,
             }
         )
+
+    @staticmethod
+    def _address(app: WechatApp, back: str, state: str) -> str:
+        language = translation.get_language()
+        return authorization_url(app, redirect_uri=back, state=state, language=language)
 
     @staticmethod
     def _check(app: WechatApp, back: str | None) -> None:

@@ -32,7 +32,7 @@ SILENCE = 15  # seconds after which proxies are shown that the connection lives
 class ScanPage(BrowserView):
     """``scan/?next=``: a page with a new code that signs in."""
 
-    http_method_names = ["get"]
+    http_method_names = ["get", "head"]
 
     def get(self, request: HttpRequest) -> HttpResponse:
         secret = browser.browser_secret(request) or browser.new_secret()
@@ -59,7 +59,7 @@ class ScanBind(BrowserView):
 class ScanOpen(BrowserView):
     """``scan/open/<scan>/``: what the code says, for those who scan it with another app."""
 
-    http_method_names = ["get"]
+    http_method_names = ["get", "head"]
 
     def get(self, request: HttpRequest, scan: str) -> HttpResponse:
         return render(request, "wxauth/web/scan_open.html")
@@ -68,7 +68,7 @@ class ScanOpen(BrowserView):
 class ScanState(BrowserView):
     """``scan/state/?scan=``: how far it is, for the page that shows it."""
 
-    http_method_names = ["get"]
+    http_method_names = ["get", "head"]
 
     def get(self, request: HttpRequest) -> HttpResponse:
         secret, scan = browser.browser_secret(request), request.GET.get("scan", "")

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from wxauth.web.embedding import EmbedPage
 from wxauth.web.scanning import ScanBind, ScanCollect, ScanEvents, ScanOpen, ScanPage, ScanState
 from wxauth.web.views import Bind, Callback, Start
 
@@ -9,6 +10,7 @@ app_name = "wxauth_web"
 
 urlpatterns = [
     path("start/<alias>/", Start.as_view(), name="start"),
+    path("embed/<alias>/", EmbedPage.as_view(), name="embed"),
     path("bind/<alias>/", Bind.as_view(), name="bind"),
     path("callback/<alias>/", Callback.as_view(), name="callback"),
     path("scan/", ScanPage.as_view(), name="scan"),

@@ -1,5 +1,7 @@
 """To WeChat's pages and back."""
 
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,7 +20,7 @@ from django.views.generic import View
 from rest_framework.exceptions import APIException
 
 from wxauth import handovers, oauth_states, services
-from wxauth.conf import WechatApp
+from wxauth.conf import AppKind, WechatApp
 from wxauth.exceptions import (
     AuthorizationRefused,
     StateInvalid,
@@ -30,6 +32,7 @@ from wxauth.rest.failures import read_failure
 from wxauth.rest.language import language_of
 from wxauth.rest.throttling import AddressThrottle, subscriber
 from wxauth.web import browser
+from wxauth.web.framing import break_out, is_framed
 from wxauth.web.returning import login_address, return_address
 from wxauth.wechat.oauth import PAGES, Scope, authorization_url
 
@@ -44,16 +47,23 @@ POLICY = (
 
 @method_decorator(transaction.non_atomic_requests, name="dispatch")
 class BrowserView(View):
-    """A page, or a redirect, that is never cached; every failure is a page that says what to do."""
+    """
+    A page, or a redirect, that is never cached; every failure is a page that says what to do.
+
+    A page that is asked for inside a frame goes on in the whole window, before it does anything:
+    the frame may be WeChat's, where our cookie does not come along, and a code is good only once.
+    """
 
     throttle_group = "web"
+    breaks_out = True
+    kinds: Collection[AppKind] = PAGES  # of the apps with which one can start again
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         language = language_of(request)
         with translation.override(language):
             try:
                 AddressThrottle.check(subscriber(request), group=self.throttle_group)
-                response = super().dispatch(request, *args, **kwargs)
+                response = self._answer(request, *args, **kwargs)
             except (WxauthError, APIException, OperationalError, InterfaceError) as error:
                 response = self.fail(request, error)
         response.headers.setdefault("Content-Language", language)
@@ -61,8 +71,17 @@ class BrowserView(View):
         add_never_cache_headers(response)
         # The address holds a code and a state, or a ticket.
         response.headers.setdefault("Referrer-Policy", "no-referrer")
-        response.headers.setdefault("Content-Security-Policy", POLICY)
+        self.protect(response)
         return response
+
+    def protect(self, response: HttpResponseBase) -> None:
+        """Say what the page may load, and who may have it in a frame, unless that is said."""
+        response.headers.setdefault("Content-Security-Policy", POLICY)
+
+    def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if self.breaks_out and request.method == "GET" and is_framed(request):
+            return break_out(request)
+        return super().dispatch(request, *args, **kwargs)
 
     def fail(self, request: HttpRequest, error: Exception) -> HttpResponse:
         failure = read_failure(error)
@@ -78,18 +97,19 @@ class BrowserView(View):
         if failure.action == "login_again":
             context["login"] = login_address(request)
         elif failure.action != "stop":
-            context["again"] = self._start_again()
+            context["again"] = self.start_again()
         response = render(request, "wxauth/web/error.html", context, status=failure.status)
         if failure.retry_after is not None:
             response["Retry-After"] = str(int(failure.retry_after) + 1)
         return response
 
-    def _start_again(self) -> str | None:
+    def start_again(self) -> str | None:
+        """Return where to try once more, if that can help."""
         try:
             app = services.oauth_app(self.kwargs.get("alias", ""))
         except UnknownApp:
             return None
-        if app.kind not in PAGES:
+        if app.kind not in self.kinds:
             return None
         return reverse("wxauth_web:start", kwargs={"alias": app.alias})
 
@@ -97,12 +117,13 @@ class BrowserView(View):
 class Start(BrowserView):
     """``start/<alias>/?next=&scope=&flow=``: off to WeChat."""
 
-    http_method_names = ["get"]
+    http_method_names = ["get", "head"]
+    breaks_out = False  # it shows nothing; what comes back into the frame breaks out of it
 
     def get(self, request: HttpRequest, alias: str) -> HttpResponse:
-        flow = TICKET if request.GET.get("flow") == TICKET else SESSION
         facts = {"next": return_address(request, request.GET.get("next"))}
-        return leave(request, alias, flow=flow, facts=facts, scope=request.GET.get("scope"))
+        scope = request.GET.get("scope")
+        return leave(request, alias, flow=flow_of(request), facts=facts, scope=scope)
 
 
 class Bind(BrowserView):
@@ -130,7 +151,7 @@ class Callback(BrowserView):
     the code, and all end where that one did.
     """
 
-    http_method_names = ["get"]
+    http_method_names = ["get"]  # no HEAD: its answer would be known only by spending the code
 
     @sensitive_variables("secret", "oauth_code")
     def get(self, request: HttpRequest, alias: str) -> HttpResponse:
@@ -232,17 +253,42 @@ class Callback(BrowserView):
         return response
 
 
-def leave(
-    request: HttpRequest, alias: str, *, flow: str, facts: dict[str, Any], scope: str | None
-) -> HttpResponse:
-    """Send the browser to WeChat, with a state that is its own."""
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A browser about to leave for WeChat: what it is given, and where it comes back to."""
+
+    app: WechatApp
+    redirect_uri: str
+    secret: str = field(repr=False)
+    state: str = field(repr=False)
+
+
+def depart(request: HttpRequest, alias: str, *, flow: str, facts: dict[str, Any]) -> Departure:
+    """Return what the browser leaves with; its state is its own."""
     app = services.oauth_app(alias)
     secret = browser.browser_secret(request) or browser.new_secret()
     state = oauth_states.issue(verifier=secret, app=app.alias, flow=flow, facts=facts)
     back = request.build_absolute_uri(reverse("wxauth_web:callback", kwargs={"alias": app.alias}))
+    return Departure(app=app, redirect_uri=back, secret=secret, state=state)
+
+
+def leave(
+    request: HttpRequest, alias: str, *, flow: str, facts: dict[str, Any], scope: str | None
+) -> HttpResponse:
+    """Send the browser to WeChat."""
+    departure = depart(request, alias, flow=flow, facts=facts)
     address = authorization_url(
-        app, redirect_uri=back, state=state, scope=SCOPES.get(scope or "") if scope else None
+        departure.app,
+        redirect_uri=departure.redirect_uri,
+        state=departure.state,
+        scope=SCOPES.get(scope or "") if scope else None,
+        language=translation.get_language(),
     )
     response = HttpResponseRedirect(address)
-    browser.remember_browser(request, response, secret)
+    browser.remember_browser(request, response, departure.secret)
     return response
+
+
+def flow_of(request: HttpRequest) -> str:
+    """Return what the way is to end in."""
+    return TICKET if request.GET.get("flow") == TICKET else SESSION

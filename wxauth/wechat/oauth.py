@@ -47,33 +47,72 @@ PAGES = {
     AppKind.WEBSITE: ("/connect/qrconnect", (Scope.LOGIN,)),
 }
 PROFILE_SCOPES = {Scope.USERINFO, Scope.LOGIN}
+# What wxLogin.js adds: the frame sends the whole window on, has the newer look, which can be dark,
+# and is light or dark as the visitor's system is.
+EMBEDDING = (
+    ("login_type", "jssdk"),
+    ("self_redirect", "false"),
+    ("stylelite", "1"),
+    ("color_scheme", "auto"),
+)
 
 
 def authorization_url(
-    app: WechatApp, *, redirect_uri: str, state: str, scope: Scope | None = None
+    app: WechatApp,
+    *,
+    redirect_uri: str,
+    state: str,
+    scope: Scope | None = None,
+    language: str | None = None,
 ) -> str:
     """
     Return where to send the browser. ``scope`` None is the app's usual one, with the profile.
 
     WeChat reads the parameters in this order only, and wants the fragment. Raise ``UnknownApp``
     for an app without such a page, or without this scope. ``state`` is letters and digits.
+    ``language`` is the visitor's, as in ``zh-hans``; the page of websites alone has a choice of
+    two, and takes Chinese where none is given.
     """
-    page, scopes = PAGES.get(app.kind, ("", ()))
-    if not page or (scope is not None and scope not in scopes):
+    return _page_url(app, _fields(app, redirect_uri, state, scope, language))
+
+
+def embedded_url(
+    app: WechatApp, *, redirect_uri: str, state: str, language: str | None = None
+) -> str:
+    """
+    Return the address of a frame with WeChat's QR code, for apps of websites: as wxLogin.js does.
+
+    Who allows is sent to ``redirect_uri`` in the whole window, not in the frame. 300 by 400 pixels
+    are enough. Raise ``UnknownApp`` for an app of another kind.
+    """
+    if app.kind is not AppKind.WEBSITE:
+        raise UnknownApp(reason="only the page of websites can be embedded")
+    return _page_url(app, [*_fields(app, redirect_uri, state, None, language), *EMBEDDING])
+
+
+def _fields(
+    app: WechatApp, redirect_uri: str, state: str, scope: Scope | None, language: str | None
+) -> list[tuple[str, str]]:
+    _, scopes = PAGES.get(app.kind, ("", ()))
+    if not scopes or (scope is not None and scope not in scopes):
         raise UnknownApp(reason="the app has no page for this scope")
     if not STATE.fullmatch(state):
         raise ValueError("state is not of letters and digits, 128 at most")
-    query = "&".join(
-        f"{name}={quote(value, safe='')}"
-        for name, value in (
-            ("appid", app.app_id),
-            ("redirect_uri", redirect_uri),
-            ("response_type", "code"),
-            ("scope", scope or scopes[0]),
-            ("state", state),
-        )
-    )
-    return f"{conf.open_base_url}{page}?{query}#wechat_redirect"
+    fields = [
+        ("appid", app.app_id),
+        ("redirect_uri", redirect_uri),
+        ("response_type", "code"),
+        ("scope", scope or scopes[0]),
+        ("state", state),
+    ]
+    if language is not None and app.kind is AppKind.WEBSITE:
+        fields.append(("lang", "cn" if language.startswith("zh") else "en"))
+    return fields
+
+
+def _page_url(app: WechatApp, fields: list[tuple[str, str]]) -> str:
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in fields)
+    return f"{conf.open_base_url}{PAGES[app.kind][0]}?{query}#wechat_redirect"
 
 
 @sensitive_variables("oauth_code", "answer")

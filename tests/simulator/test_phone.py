@@ -18,6 +18,7 @@ from tests.simulator.conftest import (
     WEBSITE,
 )
 from wxauth.crypto import decrypt_open_data
+from wxauth.simulator import SimulatedApp
 from wxauth.simulator.phone import ROUTES
 
 pytestmark = pytest.mark.static
@@ -288,6 +289,8 @@ def test_reset_forgets_all_but_the_apps(sim, server, ask):
         ("quirks", {"names": "x"}, "no quirk"),
         ("limit", {"path": TOKEN, "per_day": "x"}, "a number"),
         ("component", {"component_appid": "x", "appids": "y"}, "no app"),
+        ("subscribe", ALICE, "no official account"),
+        ("subscribe", {**ALICE, "subscribed": "x"}, "0 or 1"),
         ("nothing", {}, "there are: /_sim/login"),
         ("", {}, "there are: /_sim/login"),
     ],
@@ -297,6 +300,26 @@ def test_bad_input_is_an_error_in_json(ask, name, params, error):
 
     assert status == 400
     assert error in text
+
+
+def test_web_is_played_over_http(ask, sim):
+    app = SimulatedApp("wx00000000000000e1", "secret-of-e1", "official_account", "main")
+    before = sim.apps
+    sim.use_apps([*before, app])
+    try:
+        assert ask("subscribe", user="alice", appid=app.app_id) == {}
+        assert set(sim.world.following) == {("alice", app.app_id)}
+        assert ask("subscribe", user="alice", appid=app.app_id, subscribed=0) == {}
+        assert sim.world.following == {}
+    finally:
+        sim.use_apps(before)
+    ask("desktop", user="alice")
+    assert sim.world.desktop == "alice"
+    ask("desktop")
+    assert sim.world.desktop is None
+    old = sim.world.avatars.path("alice")
+    ask("change_avatar", user="alice")
+    assert sim.world.avatars.path("alice") != old
 
 
 def test_each_route_is_documented():

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from wxauth.simulator import access_token, mini_program, oauth, push
+from wxauth.simulator import access_token, followers, mini_program, oauth, push
 from wxauth.simulator.errors import SimulatorError
 from wxauth.simulator.faults import FaultQueue, make_fault
 from wxauth.simulator.limits import Limit
@@ -15,13 +15,19 @@ from wxauth.simulator.quirks import Quirk
 from wxauth.simulator.records import Call, Records
 from wxauth.simulator.routing import Route
 from wxauth.simulator.session_keys import Rotation
+from wxauth.simulator.web_controls import WebControls
 from wxauth.simulator.world import SimulatedApp, World
 
 # A further family of endpoints is a further module with its own ROUTES.
-ROUTES: dict[str, Route] = {**access_token.ROUTES, **mini_program.ROUTES, **oauth.ROUTES}
+ROUTES: dict[str, Route] = {
+    **access_token.ROUTES,
+    **mini_program.ROUTES,
+    **oauth.ROUTES,
+    **followers.ROUTES,
+}
 
 
-class Controls:
+class Controls(WebControls):
     """The handles of the world. Each raises ``SimulatorError`` for what does not exist."""
 
     def __init__(
@@ -67,29 +73,6 @@ class Controls:
     def phone(self, user: str, app_id: str) -> dict[str, str]:
         """Return ``code``, ``encryptedData``, ``iv``, ``purePhoneNumber``: the phone button."""
         return self.world.phone(user, app_id)
-
-    def oauth_code(
-        self, user: str, app_id: str, *, scope: str | None = None, is_snapshot: bool = False
-    ) -> str:
-        """
-        Return the code of an authorisation: what a page, or a mobile app's SDK, ends in.
-
-        ``scope`` None is the app's usual one, with the profile. ``is_snapshot``: the page ran as
-        a snapshot, and the code stands for nobody.
-        """
-        return self.world.authorize(user, app_id, scope=scope, is_snapshot=is_snapshot)
-
-    def approve_as(self, user: str | None) -> None:
-        """Let this person allow at once what the pages ask for; None: the pages show a form."""
-        if user is not None:
-            self.world.person(user)
-        with self.world.lock:
-            self.world.approver = user
-
-    def change_password(self, user: str) -> None:
-        """Change the person's WeChat password, which voids all they have granted: 42007."""
-        with self.world.lock:
-            self.world.grants.void(self.world.person(user).name)
 
     def pay(self, user: str, app_id: str) -> dict[str, str]:
         """Pay; return ``transaction_id``, ``mch_id``, ``out_trade_no``."""

@@ -16,7 +16,6 @@ from wxauth.simulator.routing import (
 from wxauth.simulator.world import BASE, OFFICIAL_ACCOUNT, SimulatedApp, World
 
 PROFILE_SCOPES = {"snsapi_userinfo", "snsapi_login"}
-AVATAR = "https://thirdwx.qlogo.cn/mmopen/vi_32/SIMULATOR/132"
 
 
 def access_token(world: World, request: Request) -> Answer:
@@ -42,6 +41,7 @@ def user_info(world: World, request: Request) -> Answer:
     if not PROFILE_SCOPES & set(grant.scope.split(",")):
         raise ApiError(48001)
     person = world.person(grant.name)
+    picture = world.avatars.path(grant.openid if grant.is_snapshot else grant.name)
     answer: dict[str, Any] = {
         "openid": grant.openid,
         "nickname": person.name if person.nickname is None else person.nickname,
@@ -50,7 +50,9 @@ def user_info(world: World, request: Request) -> Answer:
         "city": "",
         "province": "",
         "country": "",
-        "headimgurl": AVATAR if person.avatar_url is None else person.avatar_url,
+        "headimgurl": request.base_url + picture
+        if person.avatar_url is None
+        else person.avatar_url,
         "privilege": [],
     }
     unionid = None if grant.is_snapshot else world.unionid(grant.name, grant.app_id)

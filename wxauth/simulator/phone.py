@@ -1,29 +1,20 @@
 """The phone's side over HTTP, and the controls: ``GET /_sim/…``, JSON, for pages and scripts."""
 
 import json
-import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from wxauth.simulator import phone_web
 from wxauth.simulator.controls import Controls
 from wxauth.simulator.errors import SimulatorError
 from wxauth.simulator.people import Person
+from wxauth.simulator.phone_routing import PERSON, Params, PhoneRoute, read_flag, read_number
 
 PREFIX = "/_sim/"
 SECRETS = frozenset({"secret", "access_token", "refresh_token", "component_access_token"})
-Params = Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneRoute:
-    """One control: what it does, the parameters it must have and those it may have."""
-
-    action: Callable[[Controls, Params], dict[str, Any]]
-    required: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
 
 
 def answer_phone(controls: Controls, path: str, params: Params) -> dict[str, Any]:
@@ -45,30 +36,13 @@ def _login(controls: Controls, params: Params) -> dict[str, Any]:
 
 
 def _userinfo(controls: Controls, params: Params) -> dict[str, Any]:
-    with_openid = _flag(params, "with_openid") if "with_openid" in params else None
+    with_openid = read_flag(params, "with_openid") if "with_openid" in params else None
     api = params.get("api", "getUserInfo")
     return controls.userinfo(params["user"], params["appid"], api, with_openid=with_openid)
 
 
 def _phone(controls: Controls, params: Params) -> dict[str, Any]:
     return controls.phone(params["user"], params["appid"])
-
-
-def _oauth(controls: Controls, params: Params) -> dict[str, Any]:
-    is_snapshot = _flag(params, "snapshot") if "snapshot" in params else False
-    scope = params.get("scope")
-    user, app_id = params["user"], params["appid"]
-    return {"code": controls.oauth_code(user, app_id, scope=scope, is_snapshot=is_snapshot)}
-
-
-def _approve_as(controls: Controls, params: Params) -> dict[str, Any]:
-    controls.approve_as(params.get("user") or None)
-    return {}
-
-
-def _change_password(controls: Controls, params: Params) -> dict[str, Any]:
-    controls.change_password(params["user"])
-    return {}
 
 
 def _pay(controls: Controls, params: Params) -> dict[str, Any]:
@@ -119,9 +93,9 @@ def _user(controls: Controls, params: Params) -> dict[str, Any]:
         if not re.fullmatch(r"[0-9]*", changes.get(name, "")):
             raise SimulatorError(f"{name} is digits")
     if "gender" in params:
-        changes["gender"] = int(_number(params, "gender"))
+        changes["gender"] = int(read_number(params, "gender"))
     if "blocked" in params:
-        changes["blocked"] = _flag(params, "blocked")
+        changes["blocked"] = read_flag(params, "blocked")
     if "unionid_hidden" in params:
         hidden = params["unionid_hidden"]
         is_flag = hidden in ("0", "1", "")
@@ -155,10 +129,10 @@ def _fail(controls: Controls, params: Params) -> dict[str, Any]:
     times = params.get("times", "1")
     controls.fail(
         params["path"],
-        errcode=int(_number(params, "errcode")) if "errcode" in params else None,
+        errcode=int(read_number(params, "errcode")) if "errcode" in params else None,
         fault=params.get("fault"),
-        times=None if times == "forever" else int(_number({"times": times}, "times")),
-        delay=_number(params, "delay") if "delay" in params else 0.0,
+        times=None if times == "forever" else int(read_number({"times": times}, "times")),
+        delay=read_number(params, "delay") if "delay" in params else 0.0,
         errmsg=params.get("errmsg"),
     )
     return {}
@@ -170,7 +144,7 @@ def _clear_faults(controls: Controls, params: Params) -> dict[str, Any]:
 
 
 def _advance(controls: Controls, params: Params) -> dict[str, Any]:
-    controls.advance(_number(params, "seconds"))
+    controls.advance(read_number(params, "seconds"))
     return {"now": controls.now()}
 
 
@@ -188,7 +162,7 @@ def _quirks(controls: Controls, params: Params) -> dict[str, Any]:
 
 def _limit(controls: Controls, params: Params) -> dict[str, Any]:
     names = ("per_minute", "per_day", "per_person_minute")
-    limits = {name: int(_number(params, name)) for name in names if name in params}
+    limits = {name: int(read_number(params, name)) for name in names if name in params}
     controls.limit(params["path"], **limits)
     return {}
 
@@ -252,35 +226,15 @@ def _body_without_secrets(body: bytes) -> Any:
     return _without_secrets(data) if isinstance(data, dict) else None
 
 
-def _flag(params: Params, name: str) -> bool:
-    if params[name] not in ("0", "1"):
-        raise SimulatorError(f"{name} is 0 or 1")
-    return params[name] == "1"
-
-
-def _number(params: Params, name: str) -> float:
-    try:
-        number = float(params[name])
-    except ValueError:
-        number = math.nan
-    if not abs(number) < 1e10:  # not NaN either
-        raise SimulatorError(f"{name} is a number")
-    return number
-
-
-_PERSON = ("user", "appid")
 ROUTES = {
-    "login": PhoneRoute(_login, _PERSON),
-    "userinfo": PhoneRoute(_userinfo, _PERSON, ("api", "with_openid")),
-    "phone": PhoneRoute(_phone, _PERSON),
-    "oauth": PhoneRoute(_oauth, _PERSON, ("scope", "snapshot")),
-    "approve_as": PhoneRoute(_approve_as, (), ("user",)),
-    "change_password": PhoneRoute(_change_password, ("user",)),
-    "pay": PhoneRoute(_pay, _PERSON),
-    "encrypt_key": PhoneRoute(_encrypt_key, _PERSON),
-    "session_key": PhoneRoute(_session_key, _PERSON),
-    "expire_session_key": PhoneRoute(_expire_session_key, _PERSON),
-    "push": PhoneRoute(_push, (*_PERSON, "event", "url"), ("revoke_info", "format")),
+    "login": PhoneRoute(_login, PERSON),
+    "userinfo": PhoneRoute(_userinfo, PERSON, ("api", "with_openid")),
+    "phone": PhoneRoute(_phone, PERSON),
+    "pay": PhoneRoute(_pay, PERSON),
+    "encrypt_key": PhoneRoute(_encrypt_key, PERSON),
+    "session_key": PhoneRoute(_session_key, PERSON),
+    "expire_session_key": PhoneRoute(_expire_session_key, PERSON),
+    "push": PhoneRoute(_push, (*PERSON, "event", "url"), ("revoke_info", "format")),
     "user": PhoneRoute(_user, ("user",), (*TEXTS, "gender", "blocked", "unionid_hidden")),
     "apps": PhoneRoute(_apps),
     "fail": PhoneRoute(_fail, ("path",), ("errcode", "errmsg", "fault", "times", "delay")),
@@ -295,4 +249,5 @@ ROUTES = {
     "stats": PhoneRoute(_stats),
     "requests": PhoneRoute(_requests, (), ("path",)),
     "reset": PhoneRoute(_reset),
+    **phone_web.ROUTES,
 }

@@ -3,8 +3,9 @@
 import json
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from wxauth.simulator import pages
+from wxauth.simulator import avatars, pages
 from wxauth.simulator.controls import ROUTES, Controls
 from wxauth.simulator.errors import ApiError, SimulatorError, error_answer
 from wxauth.simulator.faults import Fault, TransportFault
@@ -14,6 +15,8 @@ from wxauth.simulator.records import Call
 from wxauth.simulator.routing import JSON, TEXT, Request, answer_request
 
 LOOPBACK_ORIGIN = re.compile(r"https?://(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?")
+SCRIPT_PATH = "/connect/zh_CN/htmledition/js/wxLogin.js"
+SCRIPT = Path(__file__).parent / "static" / "wxLogin.js"
 BAD_GATEWAY = b"<html><head><title>502 Bad Gateway</title></head><body>502</body></html>"
 RAW_BODIES = {
     TransportFault.HTML502: (502, "text/html", BAD_GATEWAY),
@@ -37,21 +40,39 @@ class Reply:
     resets: bool = False
 
 
+NOT_KEPT: tuple[tuple[str, str], ...] = (("Cache-Control", "no-store"),)
+NOT_READ_ONLY = Reply(405, "text/plain", headers=(("Allow", "GET, HEAD"),))
+
+
 def reply_to(controls: Controls, request: Request, *, connection_id: int, origin: str) -> Reply:
     """Return the reply to any request: of a phone or a page, or of an app's server."""
     if request.path.startswith(PREFIX):
         return _phone_reply(controls, request, origin)
-    if request.path in pages.KIND:
+    if request.path == SCRIPT_PATH:
+        return _file_reply(request, "text/javascript; charset=utf-8", SCRIPT.read_bytes())
+    if request.path.startswith(avatars.PREFIX):
+        with controls.world.lock:
+            picture = controls.world.avatars.picture(request.path)
+        return _file_reply(request, "image/png", picture)
+    if request.path in pages.PATHS:
         return _page_reply(controls, request)
     return _api_reply(controls, request, connection_id)
 
 
+def _file_reply(request: Request, content_type: str, body: bytes | None) -> Reply:
+    if request.method not in ("GET", "HEAD"):
+        return NOT_READ_ONLY
+    if body is None:
+        return Reply(404, "text/plain", headers=NOT_KEPT)
+    return Reply(200, content_type, body, headers=NOT_KEPT)
+
+
 def _page_reply(controls: Controls, request: Request) -> Reply:
     if request.method not in ("GET", "HEAD"):
-        return Reply(405, "text/plain", headers=(("Allow", "GET, HEAD"),))
+        return NOT_READ_ONLY
     with controls.world.lock:
         status, html, location = pages.show_page(controls.world, request.path, request.query)
-    headers: tuple[tuple[str, str], ...] = (("Cache-Control", "no-store"),)
+    headers = NOT_KEPT
     if location is not None:
         headers += (("Location", location),)
     return Reply(status, "text/html; charset=utf-8", html.encode(), headers=headers)

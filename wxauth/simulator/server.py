@@ -21,6 +21,7 @@ BODY_LIMIT = 1 << 20  # bytes
 FIELD_LIMIT = 100  # parameters of a query
 IDLE = 75  # seconds that a kept connection may be silent
 HOLD = 120  # seconds that an answer is withheld at most
+HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\r\n]*)?\r\n")
 JOIN = 5  # seconds to wait for a thread at the end
 
@@ -59,6 +60,12 @@ class SimulatorServer(ThreadingHTTPServer):
         """Bind without http.server's look-up of the host's name, which may take seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+
+    @property
+    def base_url(self) -> str:
+        """Where it answers, without a trailing slash."""
+        host, port = self.server_name, self.server_port
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def opened(self, connection: socket.socket) -> int:
         """Remember a connection and return its id; called in the thread that serves it."""
@@ -164,7 +171,15 @@ class Handler(BaseHTTPRequestHandler):
         query: dict[str, str] = {}
         for name, value in pairs:
             query.setdefault(name, value)
-        return Request(self.command, url.path, query, body, str(self.client_address[0]))
+        address = str(self.client_address[0])
+        return Request(self.command, url.path, query, body, address, self._base_url())
+
+    def _base_url(self) -> str:
+        """Return the simulator's address as the client knows it: by name, or through a tunnel."""
+        host = self.headers.get("Host", "").strip()
+        if HOST.fullmatch(host):
+            return f"http://{host}"
+        return self.server.base_url
 
     def _read_body(self) -> bytes:
         lengths = set(self.headers.get_all("Content-Length", []))

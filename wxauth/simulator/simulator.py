@@ -69,8 +69,7 @@ class WechatSimulator(Controls):
     @property
     def base_url(self) -> str:
         """Where it answers, without a trailing slash: the value for ``WXAUTH_API_BASE_URL``."""
-        host, port = self._running().server_name, self._running().server_port
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return self._running().base_url
 
     def __enter__(self) -> Self:
         self.start()

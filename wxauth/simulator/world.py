@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from wxauth.crypto import raw_data_signature
+from wxauth.simulator.avatars import Avatars
 from wxauth.simulator.codes import LIFETIME, OPEN_PLATFORM_LIFETIME, Code, CodeKind, Codes
 from wxauth.simulator.errors import SimulatorError
 from wxauth.simulator.grants import Grants
@@ -117,6 +118,9 @@ class World:
             self.component_tokens = AccessTokens()
             self.grants = Grants()
             self.approver: str | None = None  # who allows what pages ask for, without being asked
+            self.desktop: str | None = None  # who is signed in to WeChat on the computer
+            self.following: dict[tuple[str, str], float] = {}  # (person, app id): since when
+            self.avatars = Avatars()
             self.component_apps: dict[str, set[str]] = {}
             self.counters = Counters()
             self.made_data = MadeData()

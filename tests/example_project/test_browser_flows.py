@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -17,7 +17,7 @@ from tests.example_project.test_browser import ARGUMENTS, WAIT, origin_of
 from tests.run import BROWSERS
 
 try:
-    from playwright.sync_api import Page, expect, sync_playwright
+    from playwright.sync_api import FrameLocator, Page, expect, sync_playwright
 except ImportError:
     sync_playwright = None
 
@@ -98,7 +98,12 @@ def visitor(
     context.close()
     # The browser itself notes each answer of 400 and more; those are the story.
     assert [fault for fault in faults if "Failed to load resource" not in fault] == []
-    assert origins <= {demo.url, demo.simulator}
+    assert origins <= {demo.url, elsewhere(demo), demo.simulator}
+
+
+def elsewhere(demo: Demo) -> str:
+    """Return the site's address by another name: to browsers, WeChat's pages are foreign there."""
+    return demo.url.replace("127.0.0.1", "localhost")
 
 
 def test_account_asks_for_consent_and_signs_in(visitor: Visitor) -> None:
@@ -280,6 +285,144 @@ def scan(visitor: Visitor, answer: str, *, shot: str) -> None:
     phone.page.click(f"#{answer}")
     expect(phone.page.locator("#answer")).to_have_text(re.compile("204|409"))
     phone.page.close()
+
+
+EMBED = "/wechat/embed/site/?next=/browser"
+
+
+def fill_in(frame: "FrameLocator", visitor: Visitor, way: str = "once") -> None:
+    """Say who one is, inside the frame."""
+    frame.locator("[name=_sim_user]").fill(visitor.name)
+    frame.locator("[name=_sim_way]").select_option(way)
+
+
+def signed_in(visitor: Visitor) -> None:
+    """Check that the whole window came back, signed in: locators look into no frame."""
+    expect(visitor.page.locator("#user")).to_have_text(visitor.name)
+    assert urlsplit(visitor.page.url).path == "/browser"
+
+
+def test_code_inside_a_page_signs_in(visitor: Visitor) -> None:
+    visitor.page.goto(f"{visitor.demo.url}/browser")
+    visitor.page.click("#embed")
+    frame = visitor.page.frame_locator("iframe")
+    expect(frame.locator("h1")).to_have_text("Scan to sign in")
+    visitor.shoot("embed")
+    fill_in(frame, visitor)
+    frame.locator("button[value=allow]").click()
+    signed_in(visitor)
+
+
+@pytest.mark.parametrize("way", ["once", "twice", "two_codes"])
+def test_code_inside_a_page_of_the_host_signs_in(visitor: Visitor, way: str) -> None:
+    visitor.page.goto(f"{elsewhere(visitor.demo)}/browser")
+    visitor.page.click("#framed summary")
+    frame = visitor.page.frame_locator("#framed iframe").frame_locator("iframe")
+    fill_in(frame, visitor, way)
+    visitor.shoot("embed-in-a-page")
+    frame.locator("button[value=allow]").click()
+    signed_in(visitor)
+
+
+def test_refusal_inside_a_page_stays_there_and_can_start_again(visitor: Visitor) -> None:
+    visitor.page.goto(f"{visitor.demo.url}/browser")
+    visitor.page.click("#framed summary")
+    own = visitor.page.frame_locator("#framed iframe")
+    wechat = own.frame_locator("iframe")
+    wechat.locator("button[value=refuse]").click()
+    expect(wechat.locator("h1")).to_have_text("Refused")
+    visitor.shoot("embed-refused")
+    own.get_by_role("link", name="Show a new code").click()
+    expect(wechat.locator("h1")).to_have_text("Scan to sign in")
+    expect(visitor.page.locator("#nobody")).to_be_visible()
+    fill_in(wechat, visitor)
+    wechat.locator("button[value=allow]").click()
+    signed_in(visitor)
+
+
+def control(demo: Demo, name: str, **params: str) -> None:
+    Phone.ask(f"{demo.simulator}/_sim/{name}?{urlencode(params)}")
+
+
+def test_frame_that_nobody_touches_moves_the_whole_window(visitor: Visitor) -> None:
+    visitor.page.goto(f"{elsewhere(visitor.demo)}/browser")
+    control(visitor.demo, "approve_as", user=visitor.name)
+    try:
+        visitor.page.goto(f"{elsewhere(visitor.demo)}{EMBED}", wait_until="commit")
+        signed_in(visitor)
+    finally:
+        control(visitor.demo, "approve_as")
+
+
+def test_wechat_on_the_same_computer_spares_the_scan(visitor: Visitor) -> None:
+    control(visitor.demo, "desktop", user=visitor.name)
+    try:
+        visitor.page.goto(f"{visitor.demo.url}{EMBED}")
+        frame = visitor.page.frame_locator("iframe")
+        expect(frame.locator("button[value=fast]")).to_have_text(f"Continue as {visitor.name}")
+        visitor.shoot("embed-fast")
+        frame.locator("button[value=fast]").click()
+        signed_in(visitor)
+    finally:
+        control(visitor.demo, "desktop")
+
+
+USE_SCRIPT = """(options) => new WxLogin({
+  ...options, id: "code", scope: "snsapi_login", style: "black", stylelite: 1, color_scheme: "auto",
+  onReady: (ready) => { document.getElementById("ready").textContent = `ready: ${ready}`; },
+})"""
+
+
+@pytest.mark.parametrize("way", ["once", "two_codes"])
+@pytest.mark.parametrize("stays", [True, False])
+def test_page_with_wechats_script_ends_signed_in_in_the_whole_window(
+    visitor: Visitor, stays: bool, way: str
+) -> None:
+    # The cookie and the state of a sign-in that begins here.
+    visitor.page.goto(f"{elsewhere(visitor.demo)}{EMBED}")
+    address = visitor.page.locator("iframe").get_attribute("src") or ""
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+    options = {
+        "appid": asked["appid"],
+        "redirect_uri": quote(asked["redirect_uri"], safe=""),
+        "state": asked["state"],
+        "self_redirect": stays,
+    }
+    visitor.page.goto(f"{elsewhere(visitor.demo)}/admin/login/")  # a page without a policy
+    visitor.page.set_content('<div id="code"></div><p id="ready"></p>')
+    script = f"{visitor.demo.simulator}/connect/zh_CN/htmledition/js/wxLogin.js"
+    visitor.page.add_script_tag(url=script)
+    visitor.page.evaluate(USE_SCRIPT, options)
+    expect(visitor.page.locator("#ready")).to_have_text("ready: true")
+    frame = visitor.page.frame_locator("#code iframe")
+    fill_in(frame, visitor, way)
+    frame.locator("button[value=allow]").click()
+    signed_in(visitor)
+
+
+def test_framed_way_back_without_scripts_is_a_link_out_of_the_frame(visitor: Visitor) -> None:
+    browser = visitor.page.context.browser
+    assert browser is not None
+    plain = browser.new_context(java_script_enabled=False, viewport=visitor.page.viewport_size)
+    page = visitor.page = plain.new_page()
+    own = f"{visitor.demo.url}/own-page"
+    html = f"<!doctype html><iframe src='{visitor.demo.url}/wechat/callback/site/?code=x'></iframe>"
+    page.route(own, lambda route: route.fulfill(body=html, content_type="text/html"))
+    page.goto(own)
+    page.frame_locator("iframe").get_by_role("link", name="Continue").click()
+    expect(page.locator(".code")).to_have_text("state_invalid")
+    plain.close()
+
+
+def test_code_inside_a_page_is_chinese_where_the_browser_is(visitor: Visitor) -> None:
+    browser = visitor.page.context.browser
+    assert browser is not None
+    chinese = browser.new_context(locale="zh-CN", viewport=visitor.page.viewport_size)
+    visitor.page = chinese.new_page()
+    visitor.page.goto(f"{visitor.demo.url}{EMBED}")
+    expect(visitor.page.frame_locator("iframe").locator("h1")).to_have_text("扫码登录")
+    visitor.shoot("embed-zh")
+    chinese.close()
 
 
 def test_admin_offers_the_code(visitor: Visitor) -> None:

@@ -143,6 +143,7 @@ WXAUTH_OPEN_BASE_URL = read_url(
     "WXAUTH_OPEN_BASE_URL", WXAUTH_API_BASE_URL if DEMO_SIMULATOR else OPEN_BASE_URL
 )
 if DEMO_SIMULATOR:
+    WXAUTH_AVATAR_HOSTS = ["127.0.0.1"]  # the simulator has the pictures, too
     WXAUTH_TIMEOUTS = (1, 2)  # seconds; nobody who plays with its faults wants to wait for five
 
 # Made-up apps of one company: who has registered in one is known in the others.

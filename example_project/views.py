@@ -66,9 +66,9 @@ def browser(request: HttpRequest) -> HttpResponse:
     partners = f"'self' {simulator}".strip()
     # A form's way to WeChat's page is a redirect, which form-action covers too.
     response["Content-Security-Policy"] = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        f"connect-src {partners}; frame-src 'self'; base-uri 'none'; "
-        f"form-action 'self' {conf.open_base_url}; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; "
+        f"img-src {partners} https://*.qlogo.cn; connect-src {partners}; frame-src 'self'; "
+        f"base-uri 'none'; form-action 'self' {conf.open_base_url}; frame-ancestors 'none'"
     )
     return response
 

@@ -112,6 +112,8 @@ def test_account_asks_for_consent_and_signs_in(visitor: Visitor) -> None:
     visitor.allow()
     visitor.uid()
     expect(visitor.page.locator("#user")).to_have_text(visitor.name)
+    picture = visitor.page.locator("#user img")
+    assert picture.evaluate("async (image) => (await image.decode(), image.naturalWidth)") == 132
     visitor.shoot("signed-in")
 
 

@@ -9,11 +9,14 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
+from tests.services.test_oauth import prove  # noqa: F401  a fixture
 from tests.test_images import picture
+from tests.web.conftest import apps, wechat  # noqa: F401  fixtures
 from tests.wechat.raw_server import RawServer, http, serve
 from wxauth import downloads, services
 from wxauth.models import WechatProfile
 from wxauth.services import AvatarCopy
+from wxauth.simulator import WechatSimulator
 
 pytestmark = pytest.mark.django_db
 
@@ -145,6 +148,21 @@ def test_user_without_a_profile_has_nothing_to_copy(make_user: Any) -> None:
 def test_sign_in_fetches_nothing(make_user: Any, host: RawServer) -> None:
     show(make_user(), host)
     assert host.requests == []
+
+
+def test_picture_of_who_signs_in_is_copied_and_dies_at_wechat(
+    wechat: WechatSimulator,  # noqa: F811
+    prove: Any,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    user = services.sign_in_by_oauth(proof=prove()).user
+    assert shown(user).startswith(wechat.base_url)
+    wechat.change_avatar("alice")
+    assert services.copy_avatar(user=user, base_url=SITE) is AvatarCopy.REFUSED
+    services.change_profile(user=user, changes={"nickname": "", "avatar_url": ""})
+    services.sign_in_by_oauth(proof=prove())  # which fills the blank profile
+    assert services.copy_avatar(user=user, base_url=SITE) is AvatarCopy.COPIED
+    assert len(files(tmp_path)) == 1
 
 
 # The command

@@ -45,7 +45,7 @@ class ScanPage(BrowserView):
 class ScanBind(BrowserView):
     """``scan/bind/?next=``: a page with a new code that links the phone's WeChat to the user."""
 
-    http_method_names = ["get"]
+    http_method_names = ["get", "head"]
 
     def get(self, request: HttpRequest) -> HttpResponse:
         session = browser.own_session(request)

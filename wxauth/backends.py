@@ -34,8 +34,13 @@ class WechatBackend(ModelBackend):
     ``phone``: ``ModelBackend`` would take that for the username of a model that has such a field.
 
     A project that bans people by other means than ``is_active`` overrides
-    ``user_can_authenticate`` in a subclass and puts that into ``AUTHENTICATION_BACKENDS``.
+    ``user_can_authenticate`` in a subclass and puts that into ``AUTHENTICATION_BACKENDS``; one
+    in which people also sign in by e-mail or the like overrides ``has_other_way_in``.
     """
+
+    def has_other_way_in(self, user: HostUser) -> bool:
+        """Tell whether the user could sign in by something that wxauth does not know. Here: no."""
+        return False
 
     def authenticate(  # type: ignore[override]  # each backend names its own credentials
         self,
@@ -116,18 +121,25 @@ def confirm(*, login_code: str, app: str | None) -> ConfirmedPerson:
 
 def dotted_path() -> str:
     """Return the project's backend of this kind, as Django's sessions name it; or this one."""
-    for backend in get_backends():
-        if isinstance(backend, WechatBackend):
-            return f"{type(backend).__module__}.{type(backend).__qualname__}"
-    return f"{WechatBackend.__module__}.{WechatBackend.__qualname__}"
+    kind = type(_of_project())
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def may_enter(user: HostUser) -> bool:
     """Tell whether the project's backend lets this user in."""
+    return _of_project().user_can_authenticate(user)
+
+
+def has_other_way_in(user: HostUser) -> bool:
+    """Tell whether the project's backend knows of a way in that is none of ours."""
+    return _of_project().has_other_way_in(user)
+
+
+def _of_project() -> WechatBackend:
     for backend in get_backends():
         if isinstance(backend, WechatBackend):
-            return backend.user_can_authenticate(user)
-    return WechatBackend().user_can_authenticate(user)
+            return backend
+    return WechatBackend()
 
 
 def check_entry(user: HostUser) -> None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from tests.api.answers import check_refusal, row_counts
 from tests.phone import Phone
 from wxauth import session_keys, tokens
+from wxauth.backends import WechatBackend
 from wxauth.conf import WechatApp
 from wxauth.exceptions import LastSignInMethod
 from wxauth.models import (
@@ -25,6 +26,16 @@ from wxauth.services.ways_in import check_way_in
 
 Kind = AuditEvent.Kind
 CHOICES = ["bind_phone", "bind_wechat"]
+
+
+EMAIL_FIELD = get_user_model().get_email_field_name()
+
+
+class BackendWithMail(WechatBackend):
+    """Of a project in which people sign in by e-mail, too."""
+
+    def has_other_way_in(self, user: Any) -> bool:
+        return bool(getattr(user, EMAIL_FIELD))
 
 
 def bind(phone: Phone, other: Phone | None = None, **body: Any) -> Any:
@@ -315,6 +326,12 @@ class TestLastWayIn:
         user = get_user_model().objects.get()
         WechatProfile.objects.create(user=user, app="default")
         check_refusal(unbind(host_user), 409, "last_sign_in_method")
+
+    def test_way_in_that_only_the_project_knows_counts(self, member: Phone, settings: Any) -> None:
+        settings.AUTHENTICATION_BACKENDS = [f"{__name__}.{BackendWithMail.__name__}"]
+        check_refusal(unbind(member), 409, "last_sign_in_method")
+        get_user_model().objects.update(**{EMAIL_FIELD: "alice@shop.example"})
+        assert unbind(member).status_code == 200
 
     def test_identity_in_an_app_that_is_no_more_does_not_count(
         self, member: Phone, elsewhere: Phone, settings: Any

@@ -78,6 +78,7 @@ from wxauth.models import LoginSession, PhoneNumber, WechatIdentity, WechatUnion
 User = get_user_model()
 """
 FILES = {
+    "shop/backends.py": "python backends.py",
     "shop/customers.py": "python customers.py",
     "shop/receivers.py": "python receivers.py",
     "shop/management/commands/take_over_weixin.py": "python take_over_weixin.py",

@@ -249,14 +249,37 @@ def test_closed_wechat_account_leaves_the_one_with_an_email(shop: Shop, open_bro
         each.come_by_wechat()
     add_email(browser, "closed@example.com")
     told = shop.python(
-        "from wxauth import transactions\n"
+        "from wxauth.conf import conf\n"
         "from wxauth.models import DeletionRequest\n"
-        "from wxauth.services.leaving import request_deletion_for_wechat as ask\n"
+        "from wxauth.services.wechat_events import handle_event\n"
+        "kind = 'user_authorization_cancellation'\n"
         f"for user in User.objects.filter(pk__in=[{browser.user}, {other.user}]):\n"
-        "    transactions.run(lambda: ask(user=user))\n"
+        "    for openid in user.wxauth_identities.values_list('openid', flat=True):\n"
+        "        message = {'Event': kind, 'OpenID': openid}\n"
+        "        assert handle_event(app=conf.app('site'), message=message)\n"
         "    print(DeletionRequest.objects.filter(user=user).count())"
     )
     assert told == ["0", "1"]
+
+
+def test_last_wechat_identity_can_be_unlinked_by_who_has_an_email(shop: Shop, open_browser) -> None:
+    browser = open_browser("unlinker")
+    browser.come_by_wechat()
+    user = browser.user
+    unlink = (
+        "from wxauth.exceptions import LastSignInMethod\n"
+        f"session = LoginSession.objects.filter(user={user}).latest('created_at')\n"
+        "try:\n"
+        "    print(services.unbind_wechat(session=session, app='site'))\n"
+        "except LastSignInMethod as error:\n"
+        "    print(error.code)"
+    )
+    assert shop.python(unlink) == ["last_sign_in_method"]
+    add_email(browser, "unlinker@example.com")
+    assert shop.python(unlink) == ["True"]
+    again = open_browser()
+    again.sign_in("unlinker@example.com")
+    assert again.user == user
 
 
 def test_account_found_by_its_number_is_lost_to_whoever_had_it(shop: Shop, open_browser) -> None:

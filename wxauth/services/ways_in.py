@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from django.contrib.auth import get_backends
 
-from wxauth.backends import WechatBackend
+from wxauth.backends import WechatBackend, has_other_way_in
 from wxauth.conf import AppKind, HostUser, conf
 from wxauth.exceptions import LastSignInMethod
 from wxauth.models import WechatIdentity, WechatProfile
@@ -46,6 +46,7 @@ def has_way_in(
     - A password counts with a phone, which is then the name to sign in by, where
       ``WechatBackend`` checks it; without a phone only for users of the host's own making: the
       name of a user whom wxauth made is known to nobody.
+    - What else there is, the project's ``WechatBackend.has_other_way_in`` knows.
     """
     apps = conf.apps.values()
     if {identity.app_id for identity in identities} & {app.app_id for app in apps}:
@@ -55,9 +56,12 @@ def has_way_in(
             return True
         if button_leads_here and any(app.kind is AppKind.MINI_PROGRAM for app in apps):
             return True
-    if not user.has_usable_password():
-        return False
-    return (has_phone and bool(apps) and _takes_phones()) or not _is_of_our_making(user)
+    if user.has_usable_password():
+        if has_phone and apps and _takes_phones():
+            return True
+        if not _is_of_our_making(user):
+            return True
+    return has_other_way_in(user)
 
 
 def _takes_phones() -> bool:

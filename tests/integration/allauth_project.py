@@ -35,8 +35,12 @@ OWN_SETTINGS = """
 INSTALLED_APPS += ["shop.apps.ShopConfig"]
 INSTALLED_APPS += ["allauth.socialaccount", "allauth.socialaccount.providers.weixin"]
 TEMPLATES[0]["DIRS"] = [BASE_DIR / "templates"]
-EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-EMAIL_FILE_PATH = BASE_DIR / "mail"
+if "MAILERS" in globals():  # as Django's template has it since 6.1
+    MAILERS["default"]["BACKEND"] = "django.core.mail.backends.filebased.EmailBackend"
+    MAILERS["default"]["OPTIONS"] = {{"file_path": BASE_DIR / "mail"}}
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = BASE_DIR / "mail"
 WXAUTH_API_BASE_URL = WXAUTH_OPEN_BASE_URL = "{wechat}"
 SOCIALACCOUNT_PROVIDERS = {{
     "weixin": {{

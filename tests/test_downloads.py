@@ -1,10 +1,8 @@
 """Pictures from elsewhere: what is never asked for, and what is not taken. Incident 27."""
 
 import os
-import shutil
 import socket
 import ssl
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import make_certificate
 from tests.wechat.raw_server import HANG, RawServer, http, serve
 from wxauth import downloads
 from wxauth.downloads import Refused, Unavailable, fetch, may_fetch
@@ -234,25 +233,10 @@ def test_port_on_which_nobody_listens_is_unavailable(closed_port: int) -> None:
 @pytest.fixture
 def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     """A server's side of TLS for the host of the pictures, which we trust."""
-    openssl = shutil.which("openssl")
-    if not openssl:
-        pytest.skip("openssl makes the certificate of this test, and is not here")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        [
-            *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "2", "-subj", f"/CN={HOST}"),
-            *("-addext", f"subjectAltName=DNS:{HOST}"),
-            *("-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    context, certificate = make_certificate(HOST, tmp_path)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     # The one public address of this test is that of the machine itself.
     monkeypatch.setattr(downloads, "_is_public", lambda address: True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
     return context
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 import urllib3
 
+from tests.certificates import make_certificate
 from tests.wechat.raw_server import http, serve
 from wxauth.conf import WechatApp
 from wxauth.exceptions import WechatError, WechatTimeout, WechatUnavailable
@@ -146,23 +146,7 @@ def test_forked_child_opens_its_own_connection_and_leaves_the_parents_alone(
 @pytest.fixture
 def tls(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
     """A server's side of TLS for "localhost", and the certificate that vouches for it."""
-    openssl = shutil.which("openssl")
-    if not openssl:
-        pytest.skip("openssl makes the certificate of this test, and is not here")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        [
-            *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost"),
-            *("-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    return context, certificate
+    return make_certificate("localhost", tmp_path)
 
 
 def test_tls_context_is_built_once_for_many_calls(

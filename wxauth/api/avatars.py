@@ -9,9 +9,7 @@ from rest_framework.response import Response
 from wxauth import services
 from wxauth.api.base import SignedInView
 from wxauth.api.serializers import me_body
-from wxauth.exceptions import ImageInvalid, InvalidInput
-from wxauth.images import MAX_BYTES
-from wxauth.rest.parsers import PictureParser
+from wxauth.rest.pictures import PictureParser, read_picture
 from wxauth.rest.throttling import PersonThrottle
 
 
@@ -23,12 +21,7 @@ class AvatarView(SignedInView):
     throttle_group = "avatar"
 
     def post(self, request: Request) -> Response:
-        file = request.FILES.get("file")
-        if file is None:
-            raise InvalidInput(reason="file is missing")
-        if file.size is None or file.size > MAX_BYTES:
-            raise ImageInvalid(reason="too many bytes")
-        address = services.store_avatar(user=request.user, content=file.read())
+        address = services.store_avatar(user=request.user, content=read_picture(request, "file"))
         # Mini programs show it outside of any page.
         url = request.build_absolute_uri(address)
         services.change_profile(user=request.user, changes={"avatar_url": url})

@@ -7,9 +7,7 @@ from rest_framework.request import Request
 from wxauth import services
 from wxauth.apifactory.base import Call, envelope
 from wxauth.apifactory.parameters import Parameters
-from wxauth.exceptions import ImageInvalid, InvalidInput
-from wxauth.images import MAX_BYTES
-from wxauth.rest.parsers import PictureParser
+from wxauth.rest.pictures import PictureParser, read_picture
 from wxauth.rest.throttling import PersonThrottle
 
 
@@ -24,12 +22,7 @@ class Upload(Call):
         call = Parameters(self._form(request), request.query_params)
         session = self.session(call)
         PersonThrottle.check(str(session.user_id), group=self.throttle_group)
-        file = request.FILES.get("upfile")
-        if file is None:
-            raise InvalidInput(reason="upfile is missing")
-        if file.size is None or file.size > MAX_BYTES:
-            raise ImageInvalid(reason="too many bytes")
-        address = services.store_avatar(user=session.user, content=file.read())
+        address = services.store_avatar(user=session.user, content=read_picture(request, "upfile"))
         # Clients send it back as an absolute address, and show it outside of any page.
         url = request.build_absolute_uri(address)
         return envelope({"url": url, "name": url.rpartition("/")[2]})

@@ -8,13 +8,10 @@ from urllib.parse import parse_qsl
 
 from django.http import QueryDict
 from rest_framework.exceptions import APIException, ParseError
-from rest_framework.parsers import BaseParser, MultiPartParser
-
-from wxauth.images import MAX_BYTES
+from rest_framework.parsers import BaseParser
 
 MAX_BODY = 64 * 1024  # bytes; the largest honest body is an encryptedData of about 2 kB
 MAX_FIELDS = 100
-ENVELOPE = 64 * 1024  # bytes of a form around its picture
 
 
 class BodyTooLarge(APIException):
@@ -66,25 +63,6 @@ class FormParser(BaseParser):
                 raise ParseError()  # which of the two is meant?
             form[name] = value
         return form
-
-
-class PictureParser(MultiPartParser):
-    """A form with a picture, refused before it is read when it says that it is too large."""
-
-    def parse(
-        self,
-        stream: IO[bytes],
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> Any:
-        request = (parser_context or {})["request"]
-        try:
-            length = int(request.META.get("CONTENT_LENGTH") or 0)
-        except ValueError:
-            length = 0
-        if not 0 < length <= MAX_BYTES + ENVELOPE:
-            raise BodyTooLarge()
-        return super().parse(stream, media_type, parser_context)
 
 
 def read_json(text: str) -> Any:

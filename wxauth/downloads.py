@@ -125,7 +125,6 @@ def _pool(target: Target, address: str) -> urllib3.HTTPConnectionPool:
         target.port,
         timeout=timeout,
         server_hostname=target.host,
-        assert_hostname=target.host,
         cert_reqs="CERT_REQUIRED",
         ca_certs=os.environ.get("REQUESTS_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH,
     )

@@ -15,6 +15,9 @@ from wxauth.rest.storable import is_storable
 class TextField(serializers.CharField):
     """A JSON string. DRF's own field also takes numbers."""
 
+    # Sentences of ours, since DRF's own lack their Chinese in some of its versions.
+    default_error_messages = {"invalid": _("Not a valid string.")}
+
     def run_validation(self, data: Any = empty) -> Any:
         # Before anything else: DRF's own calls str(), which fails on lists in lists in lists.
         if data is not empty and data is not None and not isinstance(data, str):
@@ -36,6 +39,8 @@ class LinkField(TextField):
 
 class FlagField(serializers.BooleanField):
     """A JSON boolean, or ``true`` and ``false`` in a form."""
+
+    default_error_messages = {"invalid": _("Must be a valid boolean.")}
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool) and not _from_form(self):

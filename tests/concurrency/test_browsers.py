@@ -10,10 +10,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 from tests.concurrency.deployment import deployment
 from tests.concurrency.server import WORKER, Server, at_once, serving
-from wxauth.models import LoginSession
+from wxauth.models import LoginSession, WechatIdentity
 from wxauth.simulator import SimulatedApp, WechatSimulator
 
 pytestmark = [
@@ -85,9 +86,8 @@ def test_scan_works_over_several_processes(
         code = simulator.login(f"person-{n}", app.app_id)
         phone = web_server.ask("authorize", {"code": code}).body
         screen = Browser(web_server.port)
-        page = screen.get("/wechat/scan/?next=/browser").text  # type: ignore[attr-defined]
-        scan = re.search(r'name="scan" value="([0-9a-f]{30})"', page)[1]  # type: ignore[index]
-        token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', page)[1]  # type: ignore[index]
+        page = screen.get("/wechat/scan/?next=/browser")
+        scan, token = code_on(page), csrf_token_of(page)
         for step in ("look", "confirm"):
             asked = web_server.ask(f"scan/{step}", {"scan": scan}, access=phone["access"])
             assert asked.status in (200, 204), asked
@@ -117,3 +117,48 @@ def test_callbacks_that_come_at_once_are_one_sign_in(
     assert len(browser.workers) == 2
     assert len(simulator.calls("/sns/oauth2/access_token")) == 1
     assert User.objects.count() == LoginSession.objects.count() == 1
+
+
+def test_one_wechat_is_linked_to_one_of_many_accounts_that_show_a_code(
+    web_server: Server, simulator: WechatSimulator, app: Any
+) -> None:
+    confirmations = []
+    for n in range(4):
+        scan = code_on(signed_in(web_server, f"owner-{n}").get("/wechat/scan/bind/"))
+        code = simulator.login("alice", app.app_id)
+        ticket = web_server.ask("login", {"code": code}).body["ticket"]
+        asked = {"scan": scan, "ticket": ticket}
+        assert web_server.ask("scan/look", asked).status == 200
+        confirmations += [partial(web_server.ask, "scan/confirm", asked)] * (CROWD // 4)
+
+    statuses = sorted(answer.status for answer in at_once(confirmations))
+
+    # Of each code one confirmation counts, and of the four that count one links.
+    assert statuses == [204] + [400] * (CROWD - 4) + [409] * 3
+    assert WechatIdentity.objects.get().user.get_username().startswith("owner-")
+    assert LoginSession.objects.count() == 4
+
+
+def signed_in(server: Server, name: str) -> Browser:
+    """Return a browser in which a new user has signed in with a password."""
+    hashed = PBKDF2PasswordHasher().encode("tea-2048", "salt", iterations=1)
+    User.objects.create(username=name, password=hashed, is_staff=True)
+    browser = Browser(server.port)
+    token = csrf_token_of(browser.get("/admin/login/"))
+    fields = {"username": name, "password": "tea-2048", "csrfmiddlewaretoken": token}
+    assert browser.post("/admin/login/", **fields).status == 302
+    return browser
+
+
+def code_on(page: Any) -> str:
+    return found(r'name="scan" value="([0-9a-f]{30})"', page)
+
+
+def csrf_token_of(page: Any) -> str:
+    return found(r'csrfmiddlewaretoken" value="(\w+)"', page)
+
+
+def found(pattern: str, page: Any) -> str:
+    match = re.search(pattern, page.text)
+    assert match, page.text
+    return match[1]

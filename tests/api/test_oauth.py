@@ -88,6 +88,7 @@ def test_inviter_is_noted(client_app: App, make_app: Callable[..., App]) -> None
 
 
 def test_state_is_good_once(client_app: App, wechat: WechatSimulator) -> None:  # noqa: F811
+    """Incidents 7 and 12: it is consumed once, in one place."""
     fields = client_app.fields()
     assert client_app.post("login", **fields).status_code == 201
     again = {**fields, "code": wechat.oauth_code("alice", client_app.apps["native"].app_id)}
@@ -104,12 +105,14 @@ def test_state_of_another_client_or_app_is_refused(
     wechat: WechatSimulator,  # noqa: F811
     changes: dict[str, str],
 ) -> None:
+    """Incident 12."""
     check_error(client_app.login(**changes), 400, "state_invalid")
     assert wechat.calls(EXCHANGE) == []
     assert not User.objects.exists()
 
 
 def test_state_expires(local_memory: None, client_app: App, time_machine: Any) -> None:
+    """Incident 12."""
     fields = client_app.fields()
     time_machine.move_to(timezone.now() + timedelta(seconds=605))
     check_error(client_app.post("login", **fields), 400, "state_invalid")
@@ -130,6 +133,7 @@ def test_state_expires(local_memory: None, client_app: App, time_machine: Any) -
     ],
 )
 def test_nobody_is_sent_elsewhere(client_app: App, alias: str, back: str | None) -> None:
+    """Incident 25."""
     fields = {} if back is None else {"redirect_uri": back}
     check_error(client_app.post("start", app=alias, **fields), 400, "return_refused")
 
@@ -140,6 +144,7 @@ def test_app_that_nobody_authorises_is_unknown(client_app: App, alias: str) -> N
 
 
 def test_what_a_client_says_it_is_does_not_count(client_app: App) -> None:
+    """Incidents 13 and 29."""
     answer = client_app.login(openid="oOther", unionid="uOther", access_token="t")
     assert answer.status_code == 201
     assert WechatIdentity.objects.get().openid == client_app.wechat.openid(

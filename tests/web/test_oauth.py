@@ -200,8 +200,11 @@ def test_second_callback_after_a_failure_says_so(browser: Browser, wechat: Wecha
 # What is refused
 
 
-@pytest.mark.parametrize("state", ["", "forged", "0" * 40, "\x00", "𝟙é", "a" * 5000])
+@pytest.mark.parametrize(
+    "state", ["", "forged", "0" * 40, "\x00", "𝟙é", "a" * 5000, "https://evil.example/"]
+)
 def test_forged_state_is_refused(browser: Browser, wechat: WechatSimulator, state: str) -> None:
+    """Incidents 12 and 37: it is neither believed nor where one is sent."""
     browser.start()
     text = check_page(browser.back(state), 400, "state_invalid")
     assert "/wechat/start/account/" in text
@@ -212,12 +215,14 @@ def test_forged_state_is_refused(browser: Browser, wechat: WechatSimulator, stat
 def test_callback_without_anything_is_refused(
     client: Client, wechat: WechatSimulator, db: None
 ) -> None:
+    """Incident 12."""
     check_page(client.get("/wechat/callback/account/"), 400, "state_invalid")
 
 
 def test_login_csrf_with_a_foreign_state_is_refused(
     make_browser: Callable[..., Browser], wechat: WechatSimulator
 ) -> None:
+    """Incident 12."""
     attacker, victim = make_browser("mallory"), make_browser("alice")
     victim.start()
     state = attacker.start()["state"]
@@ -228,9 +233,29 @@ def test_login_csrf_with_a_foreign_state_is_refused(
 
 
 def test_state_of_another_app_is_refused(browser: Browser, wechat: WechatSimulator) -> None:
+    """Incident 12."""
     state = browser.start("account")["state"]
     check_page(browser.back(state, alias="site"), 400, "state_invalid")
     assert wechat.calls(EXCHANGE) == []
+
+
+def test_what_the_address_claims_does_not_count(
+    browser: Browser, make_browser: Callable[..., Browser], apps: dict[str, WechatApp]
+) -> None:
+    """Incidents 13 and 29: who it is, only WeChat tells."""
+    make_browser("bob").sign_in()
+    claims = {
+        "openid": browser.wechat.openid("bob", apps["account"].app_id),
+        "unionid": WechatUnion.objects.get().unionid,
+        "access_token": "made-up",
+    }
+    state = browser.start()["state"]
+    query = {"state": state, "code": browser.code(), **claims}
+    assert browser.client.get("/wechat/callback/account/", query).status_code == 302
+    assert WechatIdentity.objects.get(user=browser.user_id).openid != claims["openid"]
+    assert User.objects.count() == 2
+    query = {"state": browser.start()["state"], "code": "", **claims}
+    check_page(make_browser().client.get("/wechat/callback/account/", query), 400, "state_invalid")
 
 
 def test_code_of_another_app_is_refused(browser: Browser) -> None:
@@ -241,12 +266,14 @@ def test_code_of_another_app_is_refused(browser: Browser) -> None:
 
 
 def test_expired_state_is_refused(local_memory: None, browser: Browser, time_machine: Any) -> None:
+    """Incident 12."""
     state = browser.start()["state"]
     time_machine.move_to(timezone.now() + timedelta(seconds=605))
     check_page(browser.back(state), 400, "state_invalid")
 
 
 def test_used_state_of_an_ended_session_signs_nobody_in(browser: Browser) -> None:
+    """Incident 12."""
     state = browser.start()["state"]
     browser.back(state)
     services.logout_everywhere(user=User.objects.get())
@@ -272,6 +299,7 @@ def test_person_who_refuses_is_told_what_to_do(browser: Browser, code: Any) -> N
 
 
 def test_snapshot_visitor_is_nobody(browser: Browser, wechat: WechatSimulator) -> None:
+    """Incident 6."""
     state = browser.start()["state"]
     check_page(browser.back(state, browser.code(is_snapshot=True)), 403, "wechat_snapshot_user")
     assert not User.objects.exists()
@@ -288,6 +316,7 @@ def test_snapshot_that_does_not_say_so_is_nobody_either(
 
 
 def test_inactive_user_is_refused(browser: Browser) -> None:
+    """Incidents 1 and 30."""
     browser.sign_in()
     User.objects.update(is_active=False)
     rows = LoginSession.objects.count()
@@ -331,6 +360,7 @@ def test_wechat_in_trouble_is_a_page_and_nobody_is_signed_in(
 def test_no_secret_is_logged_or_shown_when_the_connection_breaks(
     browser: Browser, wechat: WechatSimulator, settings: Any, caplog: Any
 ) -> None:
+    """Incident 24."""
     caplog.set_level("DEBUG")
     settings.WXAUTH_TIMEOUTS = (0.2, 0.2)
     state, code = browser.start()["state"], browser.code()
@@ -342,6 +372,7 @@ def test_no_secret_is_logged_or_shown_when_the_connection_breaks(
 
 
 def test_grant_is_told_to_nobody(browser: Browser, wechat: WechatSimulator, caplog: Any) -> None:
+    """Incident 42: the tokens of WeChat leave with no redirect."""
     caplog.set_level("DEBUG")
     response = browser.sign_in(flow="ticket", next="/deliveries/")
     token = wechat.calls(USER_INFO)[0].query["access_token"]
@@ -374,6 +405,7 @@ def test_grant_is_told_to_nobody(browser: Browser, wechat: WechatSimulator, capl
 )
 @pytest.mark.parametrize("flow", ["session", "ticket"])
 def test_open_redirect_is_refused(browser: Browser, settings: Any, wanted: str, flow: str) -> None:
+    """Incidents 25 and 37."""
     settings.ALLOWED_HOSTS = ["*"]
     location = browser.sign_in(next=wanted, flow=flow)["Location"]
     assert location.split("?")[0] == "/orders/"
@@ -392,6 +424,7 @@ def redeem(ticket: str) -> Any:
 
 
 def test_ticket_is_good_once_for_the_tokens(browser: Browser) -> None:
+    """Incident 42: a redirect carries no more than this."""
     location = browser.sign_in(flow="ticket", next="https://spa.example/app?x=1#top")["Location"]
     parts = urlsplit(location)
     assert (parts.netloc, parts.path, parts.fragment) == ("spa.example", "/app", "top")
@@ -481,6 +514,7 @@ def test_signed_in_user_links_another_app(browser: Browser, wechat: WechatSimula
 
 
 def test_linking_by_a_link_is_refused(browser: Browser) -> None:
+    """Incident 23."""
     browser.sign_in()
     assert browser.client.get("/wechat/bind/site/").status_code == 405
     strict = Client(enforce_csrf_checks=True)

@@ -119,6 +119,7 @@ def test_phone_that_says_no_signs_nobody_in(phone: Phone, screen: Screen) -> Non
 
 
 def test_code_ends_after_two_minutes(phone: Phone, screen: Screen, time_machine: Any) -> None:
+    """Incidents 30 and 35."""
     say_yes(phone, screen.scan)
     time_machine.move_to(timezone.now() + timedelta(seconds=121))
     assert screen.state() == "expired"
@@ -127,6 +128,7 @@ def test_code_ends_after_two_minutes(phone: Phone, screen: Screen, time_machine:
 
 
 def test_code_is_good_once(phone: Phone, screen: Screen) -> None:
+    """Incident 35."""
     say_yes(phone, screen.scan)
     assert screen.collect().status_code == 200
     assert screen.collect().status_code == 400
@@ -134,7 +136,7 @@ def test_code_is_good_once(phone: Phone, screen: Screen) -> None:
 
 
 def test_scan_is_tied_to_the_browser_that_shows_it(phone: Phone, screen: Screen) -> None:
-    """Who photographs the screen, or sends its code to somebody, is not signed in by it."""
+    """Incident 35: who photographs the screen, or sends its code, is not signed in by it."""
     say_yes(phone, screen.scan)
     thief = Screen()
     assert thief.state(screen.scan) == "expired"  # without any cookie
@@ -160,6 +162,7 @@ def test_second_phone_is_told_that_the_code_is_taken(
 
 
 def test_phone_that_has_not_looked_cannot_confirm(phone: Phone, screen: Screen) -> None:
+    """Incident 35."""
     check_error(phone.post("scan/confirm", {"scan": screen.scan}), 400, "scan_invalid")
 
 
@@ -172,6 +175,7 @@ def test_forged_code_is_refused(phone: Phone, screen: Screen, scan: str) -> None
 
 
 def test_phone_without_a_sign_in_is_refused(screen: Screen) -> None:
+    """Incident 29: who claims to be somebody is nobody."""
     body = {"scan": screen.scan, "openid": "oAnybody", "uid": 1}
     for step in ("look", "confirm", "refuse"):
         response = Client().post(f"/api/scan/{step}", body, "application/json")
@@ -201,6 +205,7 @@ def test_collecting_wants_a_post_with_a_csrf_token(phone: Phone, screen: Screen)
 
 @pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example", "javascript:x"])
 def test_nobody_is_sent_elsewhere(phone: Phone, screen: Screen, wanted: str, settings: Any) -> None:
+    """Incident 25."""
     settings.LOGIN_REDIRECT_URL = "/orders/"
     say_yes(phone, screen.scan)
     assert screen.collect(next=wanted).json() == {"next": "/orders/"}
@@ -240,6 +245,7 @@ def test_one_of_two_phones_takes_the_code(make_phone: Callable[..., Phone], scre
 
 
 def test_screen_is_told_nothing_of_the_phone(phone: Phone, screen: Screen) -> None:
+    """Incident 29: a scan hands out nobody."""
     say_yes(phone, screen.scan)
     response = screen.client.get("/wechat/scan/state/", {"scan": screen.scan})
     assert response.json() == {"state": "confirmed"}

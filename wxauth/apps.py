@@ -11,6 +11,6 @@ class WxauthConfig(AppConfig):
 
     def ready(self) -> None:
         # Here, since both know the models, which are not loaded before: the checks, and what
-        # listens to Django's sign-ins before the first page of ours is asked for.
+        # listens to sign-ins and new passwords before the first page of ours is asked for.
         from wxauth import checks  # noqa: F401, PLC0415
         from wxauth.web import browser  # noqa: F401, PLC0415

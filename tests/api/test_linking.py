@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
 from tests.api.answers import check_refusal, row_counts
@@ -309,9 +310,7 @@ class TestLastWayIn:
         assert unbind(there).status_code == 200
 
     def test_password_of_a_made_up_name_does_not_count(self, member: Phone) -> None:
-        user = get_user_model().objects.get()
-        user.set_password("x")
-        user.save()
+        get_user_model().objects.update(password=make_password("x"))
         check_refusal(unbind(member), 409, "last_sign_in_method")
 
     def test_password_of_a_name_of_the_hosts_counts(self, host_user: Phone) -> None:

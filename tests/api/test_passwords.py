@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.hashers import MD5PasswordHasher
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from tests.api.answers import check_refusal, row_counts
@@ -42,6 +42,12 @@ class CountingHasher(MD5PasswordHasher):
     def encode(self, password: str, salt: str) -> str:
         type(self).runs += 1
         return super().encode(password, salt)
+
+
+class OldHasher(MD5PasswordHasher):
+    """A way to hash that the project gives up."""
+
+    algorithm = "old"
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +138,52 @@ def test_new_password_ends_the_other_sessions(owner: Line, outbox: Any, received
     assert len(heard["user_logged_out"]) == 1
     check_refusal(other.login_password(), 400, "password_login_failed")
     assert other.login_password(OTHER_PASSWORD).status_code == 200
+
+
+@pytest.mark.parametrize("fields", [None, ["password"]])
+def test_password_that_other_code_changes_ends_all_sessions(
+    owner: Line, received: Any, fields: Any
+) -> None:
+    """Incident 19, whoever changes it: the admin, Django's pages, allauth's."""
+    user = User.objects.get()
+    user.set_password(OTHER_PASSWORD)
+    with received("user_logged_out") as heard:
+        user.save(update_fields=fields)
+    assert not is_signed_in(owner)
+    assert [str(call["user"].pk) for call in heard["user_logged_out"]] == [str(user.pk)]
+    assert owner.login_password(OTHER_PASSWORD).status_code == 200
+    user.save()
+    assert is_signed_in(owner)
+
+
+@pytest.mark.standard_user
+def test_password_that_the_admin_changes_ends_all_sessions(owner: Line, admin_client: Any) -> None:
+    user = User.objects.get(is_superuser=False)
+    fields = {"password1": "a new one 2048", "password2": "a new one 2048"}
+    address = f"/admin/auth/user/{user.pk}/password/"
+    answer = admin_client.post(address, {**fields, "usable_password": "true"})
+    assert (answer.status_code, is_signed_in(owner)) == (302, False)
+
+
+def test_hash_that_is_renewed_by_a_sign_in_ends_no_session(owner: Line, settings: Any) -> None:
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher",
+        f"{__name__}.OldHasher",
+    ]
+    User.objects.update(password=OldHasher().encode(PASSWORD, "salt"))
+    other = Line(owner.outbox)
+    assert other.login_password().status_code == 200
+    assert User.objects.get().password.startswith("md5$")
+    assert is_signed_in(owner)
+
+
+def test_password_that_is_not_changed_after_all_ends_no_session(owner: Line) -> None:
+    user = User.objects.get()
+    user.set_password(OTHER_PASSWORD)
+    with transaction.atomic():
+        user.save()
+        transaction.set_rollback(True)
+    assert is_signed_in(owner)
 
 
 def test_session_that_is_old_cannot_set_a_password(line: Line) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 
 from tests.api.answers import check_error, check_refusal, row_counts
 from tests.phone import Phone
@@ -169,12 +170,9 @@ class TestKnownPerson:
         assert heard["phone_bound"] == []
 
     def test_password_and_sessions_of_the_known_person_stay(self, member: Phone) -> None:
-        user = get_user_model().objects.get()
-        user.set_password("correct horse")
-        user.save()
+        get_user_model().objects.update(password=make_password("correct horse"))
         assert phone_login(member).status_code == 200
-        user.refresh_from_db()
-        assert user.check_password("correct horse")
+        assert get_user_model().objects.get().check_password("correct horse")
         assert LoginSession.objects.filter(revoked_at=None).count() == 2
 
     def test_union_conflict_is_told_as_by_login(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 from django.core.cache import caches
 from django.db import transaction
 
@@ -660,9 +661,8 @@ def test_ticket_of_another_app_is_refused(line: Line, wechat: Phone) -> None:
 def test_attached_account_is_cleared_of_whoever_prepared_it(line: Line, wechat: Phone) -> None:
     """Incident 16: the attacker makes the account, the owner arrives by number."""
     uid = line.register()
-    user = User.objects.get(pk=uid)
-    user.set_password(PASSWORD)  # by whatever means: we do not know since when it is there
-    user.save()
+    # By whatever means: we do not know since when it is there.
+    User.objects.update(password=make_password(PASSWORD))
     stranger = Line(line.outbox)
     assert stranger.login_password().status_code == 200
     SmsCode.objects.all().delete()

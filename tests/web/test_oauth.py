@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.contrib.auth import get_user_model
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
+from django.contrib.auth.hashers import make_password
 from django.core.cache import caches
 from django.db import connections
 from django.test import Client
@@ -481,6 +482,27 @@ def test_end_of_our_session_signs_the_browser_out(
     assert browser.user_id is None
 
 
+@pytest.mark.standard_user
+def test_who_changes_their_password_stays_signed_in_here_only(
+    browser: Browser, make_browser: Callable[..., Browser], settings: Any
+) -> None:
+    """Incident 19."""
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "wxauth.web.middleware.LoginSessionMiddleware"]
+    other = make_browser("alice")
+    other.sign_in()
+    browser.sign_in()
+    User.objects.update(is_staff=True, password=make_password("tea-2048"))
+    session = browser.client.session  # as if the password had been there at the sign-in
+    session[HASH_SESSION_KEY] = User.objects.get().get_session_auth_hash()
+    session.save()
+    new = {"new_password1": "a new one 2048", "new_password2": "a new one 2048"}
+    answer = browser.client.post("/admin/password_change/", {"old_password": "tea-2048", **new})
+    assert answer["Location"] == "/admin/password_change/done/"
+    assert browser.client.get("/admin/").status_code == 200
+    assert bind(browser).status_code == 302
+    assert bind(other).status_code == 401
+
+
 def test_middleware_asks_nothing_of_other_browsers(
     client: Client, settings: Any, django_assert_num_queries: Any, db: None
 ) -> None:
@@ -591,6 +613,26 @@ def test_user_of_another_backend_who_is_signed_out_everywhere_does_not_link(
 ) -> None:
     bind(browser)
     services.logout_everywhere(user=alice_by_password)
+    check_page(bind(browser), 401, "token_invalid")
+
+
+def test_session_of_one_user_does_not_link_for_another(
+    browser: Browser, alice_by_password: Any, make_user: Any
+) -> None:
+    """Packages by which staff act as a user change Django's session, and send no signal."""
+    bind(browser)
+    bob = make_user("bob")
+    session = browser.client.session
+    session[SESSION_KEY], session[HASH_SESSION_KEY] = str(bob.pk), bob.get_session_auth_hash()
+    session.save()
+    check_page(bind(browser), 401, "token_invalid")
+
+
+def test_sign_in_that_django_no_longer_believes_does_not_link(
+    browser: Browser, alice_by_password: Any
+) -> None:
+    bind(browser)
+    User.objects.update(password=make_password("another"))
     check_page(bind(browser), 401, "token_invalid")
 
 

@@ -31,7 +31,7 @@ from wxauth.services.oauth import (
 )
 from wxauth.services.open_data import OpenData, clean_avatar_url, clean_nickname, open_data_of
 from wxauth.services.password_accounts import change_password, register_by_sms
-from wxauth.services.passwords import reset_password, set_password
+from wxauth.services.passwords import keeping_session, reset_password, set_password
 from wxauth.services.people import confirm_code, confirm_ticket
 from wxauth.services.phone_login import PhoneCode, phone_login, phone_login_of_known
 from wxauth.services.phone_sign_in import (
@@ -162,6 +162,7 @@ __all__ = [
     "identity_of",
     "is_merged",
     "join",
+    "keeping_session",
     "list_sessions",
     "login",
     "login_by_password",

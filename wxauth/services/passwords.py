@@ -1,9 +1,13 @@
 """Setting the password of an account that has a phone number."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import (
     CommonPasswordValidator,
     MinimumLengthValidator,
@@ -12,6 +16,8 @@ from django.contrib.auth.password_validation import (
     validate_password,
 )
 from django.core.exceptions import ValidationError
+from django.db.models.signals import post_save
+from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -27,6 +33,8 @@ from wxauth.services.locking import lock_entrant
 from wxauth.services.numbers import read_number
 from wxauth.services.sessions import revoke
 from wxauth.services.sms import prove_code, spend_code
+
+_kept: ContextVar[UUID | None] = ContextVar("wxauth_kept_session", default=None)
 
 
 class LongEnough(MinimumLengthValidator):
@@ -142,14 +150,43 @@ def change(
 ) -> None:
     """Set the password and end all sessions but ``keep``, once ``check`` has locked the user."""
     user.set_password(password)  # takes a tenth of a second: not inside the transaction
+    sid = None if keep is None else keep.pk
 
     def step() -> list[UUID]:
         check()
-        user.save(update_fields=["password"])
+        ended = _end_sessions(user, keep=sid)
+        with keeping_session(sid):
+            user.save(update_fields=["password"])
         audit.record(AuditEvent.Kind.PASSWORD_CHANGED, user=user, **facts)
-        sids = LoginSession.objects.open_of(user, now=timezone.now()).values_list("pk", flat=True)
-        ended = [sid for sid in sids if keep is None or sid != keep.pk]
-        revoke(ended, user=user)
         return ended
 
     session_keys.forget(transactions.run(step))
+
+
+@contextmanager
+def keeping_session(sid: UUID | None) -> Iterator[None]:
+    """Let this session stay when the password of its user is changed inside the block."""
+    token = _kept.set(sid)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
+@receiver(post_save, dispatch_uid="wxauth.services.passwords")
+def _follow(sender: Any, instance: Any, created: bool, **_: Any) -> None:
+    """End the sessions of a user whose password is changed by other code of the project."""
+    # What Django's own save() goes by. A hash that is only renewed at a sign-in does not count.
+    if created or getattr(instance, "_password", None) is None:
+        return
+    if isinstance(instance, get_user_model()):
+        ended = _end_sessions(instance, keep=_kept.get())
+        transactions.run_after_commit(partial(session_keys.forget, ended))
+
+
+def _end_sessions(user: HostUser, *, keep: UUID | None) -> list[UUID]:
+    sids = LoginSession.objects.open_of(user, now=timezone.now()).values_list("pk", flat=True)
+    ended = [sid for sid in sids if sid != keep]
+    if ended:
+        revoke(ended, user=user)
+    return ended

@@ -47,12 +47,14 @@ def own_session(request: HttpRequest) -> LoginSession:
     user's sessions, and can be ended there. Raise ``TokenInvalid`` when nobody is signed in,
     ``FreshSignInRequired`` when it is not known since when, or ``UserInactive``.
     """
-    session = session_of(request)
-    if session is not None:
-        return session
     user = getattr(request, "user", None)
-    if SID in request.session or user is None or not user.is_authenticated:
+    session = session_of(request)
+    if user is None or not user.is_authenticated:
         raise TokenInvalid(reason="the browser is not signed in")
+    if session is not None and session.user_id == user.pk:
+        return session
+    if SID in request.session:
+        raise TokenInvalid(reason="the session is over, or somebody acts as its user")
     since = request.session.get(SINCE)
     if since is None:
         raise FreshSignInRequired(reason="signed in before wxauth looked")

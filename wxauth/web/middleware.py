@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from wxauth import services
 from wxauth.web.browser import SID, session_of, sign_out_browser
 
 
@@ -13,12 +14,16 @@ class LoginSessionMiddleware:
 
     So that signing out everywhere, a ban and a deletion count in browsers with the next request.
     One query, for browsers that were signed in by WeChat; none for all others.
+
+    Who changes their own password in this browser stays signed in here, as Django has it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if SID in request.session and session_of(request) is None:
+        session = session_of(request)
+        if session is None and SID in request.session:
             sign_out_browser(request)
-        return self.get_response(request)
+        with services.keeping_session(None if session is None else session.id):
+            return self.get_response(request)

@@ -240,6 +240,22 @@ def test_code_for_the_mini_program_signs_in(visitor: Visitor, answer: str) -> No
         expect(state).to_have_text("Waiting for your phone.")
 
 
+@pytest.mark.parametrize("fault", ["no connection", "no cache"])
+def test_code_signs_in_when_the_fault_is_over(visitor: Visitor, fault: str) -> None:
+    def fail(route: Any) -> None:
+        route.abort() if fault == "no connection" else route.fulfill(status=503, body="{}")
+
+    phone = Phone(visitor.demo, visitor.name)
+    visitor.page.goto(f"{visitor.demo.url}/browser")
+    visitor.page.click("#scan")
+    for path in ("state", "collect"):
+        visitor.page.route(f"**/scan/{path}/**", fail, times=1)
+    scan = visitor.page.locator("[name=scan]").input_value()
+    phone.say("look", scan)
+    phone.say("confirm", scan)
+    assert visitor.uid() == phone.uid
+
+
 @pytest.mark.parametrize("answer", ["yes", "no"])
 def test_code_is_scanned_by_the_phone_in_the_next_tab(visitor: Visitor, answer: str) -> None:
     visitor.page.goto(f"{visitor.demo.url}/browser")

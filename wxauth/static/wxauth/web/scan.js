@@ -38,9 +38,13 @@ async function ask() {
 
 async function collect() {
   if (form.dataset.next) return location.replace(form.dataset.next); // there is nobody to sign in
-  const response = await fetch(form.action, { method: "POST", body: new FormData(form) });
-  if (!response.ok) return say("expired");
-  location.replace((await response.json()).next);
+  try {
+    const response = await fetch(form.action, { method: "POST", body: new FormData(form) });
+    if (!response.ok) return say(response.status < 500 ? "expired" : "offline");
+    location.replace((await response.json()).next);
+  } catch {
+    say("offline");
+  }
   return null;
 }
 

@@ -13,6 +13,7 @@ from django.contrib.auth.hashers import make_password
 from django.core.cache import caches
 from django.db import connections
 from django.test import Client
+from django.test.utils import override_script_prefix
 from django.utils import timezone
 
 from tests.cache_dump import everything_in_the_cache
@@ -599,6 +600,17 @@ def test_page_leads_to_where_the_project_signs_in(
     text = check_page(bind(browser), 401, "token_invalid")
     assert re.findall(r'class="button" (href="[^"]*")', text) == ([shown] if shown else [])
     assert "/wechat/start/" not in text  # which would make an account of its own
+
+
+def test_page_leads_to_the_sign_in_of_a_project_below_a_path(
+    browser: Browser, settings: Any
+) -> None:
+    settings.LOGIN_URL = "admin:login"
+    with override_script_prefix("/shop/"):
+        response = browser.client.get("/wechat/scan/bind/")
+    assert 'href="/shop/admin/login/?next=%2Fwechat%2F' in check_page(
+        response, 401, "token_invalid"
+    )
 
 
 def test_sign_in_from_before_wxauth_does_not_link(browser: Browser, alice_by_password: Any) -> None:

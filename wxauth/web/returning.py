@@ -4,7 +4,7 @@ from urllib.parse import urlencode, urlsplit
 
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
-from django.urls import NoReverseMatch, is_valid_path
+from django.urls import NoReverseMatch, get_script_prefix, is_valid_path
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from wxauth.conf import conf
@@ -35,7 +35,10 @@ def login_address(request: HttpRequest) -> str | None:
         address = resolve_url(conf.login_url)
     except NoReverseMatch:
         return None
-    if not urlsplit(address).netloc and not is_valid_path(urlsplit(address).path):
+    parts = urlsplit(address)
+    # The URLconf does not know below which path the site is served.
+    path = parts.path.removeprefix(get_script_prefix().rstrip("/"))
+    if not parts.netloc and not is_valid_path(path):
         return None
     if request.method != "GET":
         return address

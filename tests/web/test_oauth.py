@@ -291,12 +291,14 @@ def test_state_in_the_way_of_json_clients_is_another_one(browser: Browser) -> No
 
 @pytest.mark.parametrize("code", ["", None])
 def test_person_who_refuses_is_told_what_to_do(browser: Browser, code: Any) -> None:
-    state = browser.start()["state"]
+    state = browser.start(next="/deliveries/?a=1", flow="ticket")["state"]
     query = {"state": state} if code is None else {"state": state, "code": code}
     text = check_page(
         browser.client.get("/wechat/callback/account/", query), 403, "authorization_refused"
     )
-    assert "/wechat/start/account/" in text
+    # To the same place, and in the same way.
+    again = "/wechat/start/account/?next=%2Fdeliveries%2F%3Fa%3D1&amp;flow=ticket"
+    assert f'href="{again}"' in text
     assert browser.back(state).status_code == 302  # and may think again
 
 
@@ -667,7 +669,11 @@ def test_identity_of_somebody_else_is_not_linked(
     alice = make_browser("alice")
     alice.sign_in()
     state = sent_to(bind(alice))["state"]
-    check_page(alice.back(state, make_browser("bob").code("site"), "site"), 409, "identity_taken")
+    code = make_browser("bob").code("site")
+    for status, error in [(409, "identity_taken"), (400, "state_invalid")]:
+        text = check_page(alice.back(state, code, "site"), status, error)
+        assert 'class="button" href="/orders/"' in text
+        assert "/wechat/start/" not in text  # which would sign in somebody else
 
 
 # Trouble of our own

@@ -152,6 +152,7 @@ class Callback(BrowserView):
     """
 
     http_method_names = ["get"]  # no HEAD: its answer would be known only by spending the code
+    begun: str | None = None  # where this way can be begun anew, once it is known which it is
 
     @sensitive_variables("secret", "oauth_code")
     def get(self, request: HttpRequest, alias: str) -> HttpResponse:
@@ -160,6 +161,7 @@ class Callback(BrowserView):
         if secret is None:
             raise StateInvalid(reason="the browser did not begin anything here")
         pending, flow = self._pending(request.GET.get("state", ""), secret, app)
+        self.begun = self._begun(app, pending.facts, flow)
         oauth_code = request.GET.get("code")
         if not oauth_code:
             raise AuthorizationRefused(reason="WeChat sent no code")
@@ -171,6 +173,16 @@ class Callback(BrowserView):
                 return self._wait(request)
             outcome = found
         return self._arrive(request, pending.facts, outcome, flow=flow)
+
+    def start_again(self) -> str | None:
+        return self.begun or super().start_again()
+
+    @staticmethod
+    def _begun(app: WechatApp, facts: dict[str, Any], flow: str) -> str:
+        if "bind" in facts:  # at a form of the project; starting here would sign somebody else in
+            return str(facts["next"])
+        fields = urlencode({"next": facts["next"], "flow": flow})
+        return f"{reverse('wxauth_web:start', kwargs={'alias': app.alias})}?{fields}"
 
     def _pending(self, state: str, secret: str, app: WechatApp) -> tuple[oauth_states.Pending, str]:
         for flow in (SESSION, TICKET):

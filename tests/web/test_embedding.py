@@ -74,6 +74,31 @@ def test_address_of_wechat_with_a_path_is_an_origin_in_the_policy(
     assert "frame-src 'self' https://proxy.example:8443;" in policy
 
 
+@pytest.mark.parametrize(
+    ("static_url", "sources"),
+    [
+        ("static/", "'self'"),
+        ("https://cdn.example:8443/shop/", "'self' https://cdn.example:8443"),
+        ("//cdn.example/", "'self' cdn.example"),
+    ],
+)
+def test_pages_may_load_static_files_from_their_own_host(
+    browser: Browser, settings: Any, static_url: str, sources: str
+) -> None:
+    settings.STATIC_URL = static_url
+    pages = {
+        "/wechat/embed/site/": ["style-src", "img-src"],
+        "/wechat/start/nobody/": ["style-src", "img-src"],
+        "/wechat/scan/": ["script-src", "style-src", "img-src"],
+        "/wechat/callback/site/": ["script-src", "style-src"],
+    }
+    for page, kinds in pages.items():
+        framed = {"Sec-Fetch-Dest": "iframe"} if "callback" in page else {}
+        policy = browser.client.get(page, headers=framed)["Content-Security-Policy"]
+        parts = dict(part.split(" ", 1) for part in policy.split("; "))
+        assert {parts[kind].removesuffix(" data:") for kind in kinds} == {sources}
+
+
 def test_way_back_signs_in(browser: Browser) -> None:
     state = embed(browser, next="/deliveries/")["state"]
     assert browser.back(state, alias="site")["Location"] == "/deliveries/"

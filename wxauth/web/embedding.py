@@ -10,7 +10,7 @@ from django.utils import translation
 from wxauth import oauth_states
 from wxauth.conf import AppKind, conf
 from wxauth.web import browser
-from wxauth.web.framing import allow_framing
+from wxauth.web.framing import allow_framing, with_static
 from wxauth.web.returning import return_address
 from wxauth.web.views import BrowserView, depart, flow_of
 from wxauth.wechat.oauth import embedded_url
@@ -58,8 +58,8 @@ def policy() -> str:
     Frames of this site are allowed as well, for a way back that ends in the frame all the same.
     """
     parts = urlsplit(conf.open_base_url)
-    return (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+    return with_static(
+        "default-src 'none'; style-src {static}; img-src {static} data:; "
         f"frame-src 'self' {parts.scheme}://{parts.netloc}; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
     )

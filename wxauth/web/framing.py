@@ -1,13 +1,23 @@
-"""Pages in a frame: who may have them there, and the way out of it."""
+"""What pages may load; pages in a frame: who may have them there, and the way out of it."""
+
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.templatetags.static import static
 
 BREAKING = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "default-src 'none'; script-src {static}; style-src {static}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
+
+
+def with_static(policy: str) -> str:
+    """Return the policy with where static files lie: on this site, or on a host of their own."""
+    parts = urlsplit(static("wxauth/web/page.css"))
+    origin = parts._replace(path="", query="", fragment="").geturl().removeprefix("//")
+    return policy.replace("{static}", f"'self' {origin}".strip())
 
 
 def is_framed(request: HttpRequest) -> bool:
@@ -24,5 +34,5 @@ def allow_framing(response: HttpResponseBase, policy: str) -> None:
 def break_out(request: HttpRequest) -> HttpResponse:
     """Return a page that asks for the same address once more, in the whole window."""
     response = render(request, "wxauth/web/framed.html", {"address": request.get_full_path()})
-    allow_framing(response, BREAKING)
+    allow_framing(response, with_static(BREAKING))
     return response

@@ -15,11 +15,12 @@ from wxauth import services
 from wxauth.exceptions import NotFound, ScanInvalid, StoreUnavailable
 from wxauth.scans import State
 from wxauth.web import browser
+from wxauth.web.framing import with_static
 from wxauth.web.returning import return_address
 from wxauth.web.views import BrowserView
 
 SCRIPTED = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "default-src 'none'; script-src {static}; style-src {static}; img-src {static} data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
@@ -155,6 +156,6 @@ def show(
         "next": return_address(request, request.GET.get("next")),
     }
     response = render(request, template, context)
-    response["Content-Security-Policy"] = SCRIPTED
+    response["Content-Security-Policy"] = with_static(SCRIPTED)
     browser.remember_browser(request, response, secret)
     return response

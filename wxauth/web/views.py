@@ -32,7 +32,7 @@ from wxauth.rest.failures import read_failure
 from wxauth.rest.language import language_of
 from wxauth.rest.throttling import AddressThrottle, subscriber
 from wxauth.web import browser
-from wxauth.web.framing import break_out, is_framed
+from wxauth.web.framing import break_out, is_framed, with_static
 from wxauth.web.returning import login_address, return_address
 from wxauth.wechat.oauth import PAGES, Scope, authorization_url
 
@@ -40,7 +40,7 @@ SESSION, TICKET = "session", "ticket"  # what a flow ends in
 SCOPES = {"base": Scope.BASE, "userinfo": Scope.USERINFO}
 TICKET_FIELD = "wxauth_ticket"
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+    "default-src 'none'; style-src {static}; img-src {static} data:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
@@ -76,7 +76,8 @@ class BrowserView(View):
 
     def protect(self, response: HttpResponseBase) -> None:
         """Say what the page may load, and who may have it in a frame, unless that is said."""
-        response.headers.setdefault("Content-Security-Policy", POLICY)
+        if response.status_code != 302:  # which shows nothing
+            response.headers.setdefault("Content-Security-Policy", with_static(POLICY))
 
     def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if self.breaks_out and request.method == "GET" and is_framed(request):

@@ -356,7 +356,8 @@ def test_wechat_in_trouble_is_a_page_and_nobody_is_signed_in(
 ) -> None:
     state = browser.start()["state"]
     wechat.fail(path, **how)
-    check_page(browser.back(state), status, code)
+    text = check_page(browser.back(state), status, code)
+    assert ('href="/wechat/start/account/?' in text) is (code != "wechat_user_blocked")
     assert browser.user_id is None
     assert not User.objects.exists()
 

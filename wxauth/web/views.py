@@ -57,6 +57,7 @@ class BrowserView(View):
     throttle_group = "web"
     breaks_out = True
     kinds: Collection[AppKind] = PAGES  # of the apps with which one can start again
+    begun: str | None = None  # where this way can be begun anew, once it is known which it is
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         language = language_of(request)
@@ -95,7 +96,7 @@ class BrowserView(View):
             "again": None,
             "login": None,
         }
-        if failure.action == "login_again":
+        if failure.action == "login_again" and self.begun is None:
             context["login"] = login_address(request)
         elif failure.action != "stop":
             context["again"] = self.start_again()
@@ -106,6 +107,8 @@ class BrowserView(View):
 
     def start_again(self) -> str | None:
         """Return where to try once more, if that can help."""
+        if self.begun is not None:
+            return self.begun
         try:
             app = services.oauth_app(self.kwargs.get("alias", ""))
         except UnknownApp:
@@ -153,7 +156,6 @@ class Callback(BrowserView):
     """
 
     http_method_names = ["get"]  # no HEAD: its answer would be known only by spending the code
-    begun: str | None = None  # where this way can be begun anew, once it is known which it is
 
     @sensitive_variables("secret", "oauth_code")
     def get(self, request: HttpRequest, alias: str) -> HttpResponse:
@@ -174,9 +176,6 @@ class Callback(BrowserView):
                 return self._wait(request)
             outcome = found
         return self._arrive(request, pending.facts, outcome, flow=flow)
-
-    def start_again(self) -> str | None:
-        return self.begun or super().start_again()
 
     @staticmethod
     def _begun(app: WechatApp, facts: dict[str, Any], flow: str) -> str:

@@ -69,6 +69,7 @@ def test_apps_of_the_settings_are_served_until_sigterm():
     assert (errors, status) == ("", 0)
     assert output.startswith(f"WeChat is simulated at {running.url}\n")
     assert f"WXAUTH_API_BASE_URL={running.url}\n" in output
+    assert f"WXAUTH_OPEN_BASE_URL={running.url}\n" in output
     assert f"curl '{running.url}/_sim/login?user=alice&appid={app.app_id}'" in output
     assert output.endswith("The simulator has stopped.\n")
     assert not [app.app_secret for app in conf.apps.values() if app.app_secret in output]

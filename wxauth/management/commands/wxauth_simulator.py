@@ -68,6 +68,7 @@ class Command(BaseCommand):
         url, apps = simulator.base_url, simulator.apps
         self.stdout.write(f"WeChat is simulated at {url}")
         self.stdout.write(f"WXAUTH_API_BASE_URL={url}")
+        self.stdout.write(f"WXAUTH_OPEN_BASE_URL={url}")
         for app in apps:
             self.stdout.write(f"  {app.kind} {app.app_id}, union scope {app.union_scope}")
         person = f"user=alice&appid={apps[0].app_id}"

@@ -46,7 +46,7 @@ class TicketInvalid(WxauthError):
 
     code = "ticket_invalid"
     status = 400
-    detail = gettext_noop("This registration took too long. Please sign in again.")
+    detail = gettext_noop("This took too long. Please sign in again.")
     action = "login_again"
 
 

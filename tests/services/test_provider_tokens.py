@@ -197,6 +197,16 @@ def test_changed_wechat_password_ends_the_grant(
     assert not ProviderToken.objects.exists()
 
 
+def test_grant_that_is_void_when_the_profile_is_asked_for_is_forgotten(
+    identity: WechatIdentity,
+    wechat: WechatSimulator,  # noqa: F811
+) -> None:
+    wechat.change_password("alice")
+    with pytest.raises(WechatReauthorize):
+        services.read_wechat_profile(identity=identity)
+    assert not ProviderToken.objects.exists()
+
+
 def test_wechat_in_trouble_loses_nothing(
     identity: WechatIdentity,
     wechat: WechatSimulator,  # noqa: F811

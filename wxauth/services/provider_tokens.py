@@ -14,7 +14,6 @@ from wxauth.services.avatars import forget_avatar
 from wxauth.services.locking import lock_entrant
 from wxauth.services.open_data import Profile, make_profile
 from wxauth.wechat import oauth
-from wxauth.wechat.errcodes import STALE_GRANT
 from wxauth.wechat.types import OAuthGrant
 
 EARLY = timedelta(minutes=5)  # an access token that ends sooner is renewed before it is used
@@ -97,11 +96,9 @@ def read_wechat_profile(*, identity: WechatIdentity) -> Profile:
     access = provider_access(identity=identity)
     try:
         told = oauth.user_info(_grant(access))
-    except WechatReauthorize as error:
-        if error.errcode not in STALE_GRANT:
-            raise
+    except WechatReauthorize:
         told = None
-    if told is None:  # displaced before its time: once more with a new one
+    if told is None:  # displaced before its time: once more with a new one, if there is one
         told = oauth.user_info(_grant(refresh_provider_token(identity=identity)))
     return make_profile(nickname=told.nickname, avatar_url=told.avatar_url)
 

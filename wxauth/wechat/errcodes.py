@@ -137,9 +137,6 @@ MEANINGS: Mapping[int, Meaning] = {
     89507: _config("the app's administrator has refused our address for an hour"),
 }
 
-# What a person's access token is answered with when it is not the one of this moment.
-STALE_GRANT = frozenset({40001, 40014, 42001})
-
 _SECRET_REFUSED = _config("app secret is wrong")
 
 # Where an endpoint means something else by the same number.
@@ -157,7 +154,7 @@ AT_ENDPOINT: Mapping[str, Mapping[int, Meaning]] = {
     OAUTH_EXCHANGE: {40001: _SECRET_REFUSED},
     USER_INFO: {
         # The token is the person's, and not the app's, which would be renewed.
-        **dict.fromkeys(STALE_GRANT, Meaning("the grant is over", WechatReauthorize)),
+        **dict.fromkeys((40001, 40014, 42001), Meaning("the grant is over", WechatReauthorize)),
         48001: Meaning("the person has not granted userinfo", WechatScopeMissing),
     },
 }

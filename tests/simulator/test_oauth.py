@@ -210,6 +210,24 @@ def test_page_asks_and_sends_back(sim: WechatSimulator, server: Server, app: Sim
     assert (refused.status_code, "Location" in refused.headers) == (200, False)
 
 
+@pytest.mark.parametrize(
+    ("path", "written"),
+    [("/回调?到=家", "/%E5%9B%9E%E8%B0%83?%E5%88%B0=%E5%AE%B6"), ("/a b", "/a%20b")],
+)
+def test_way_back_is_written_as_headers_take_it(
+    sim: WechatSimulator, path: str, written: str
+) -> None:
+    url = page_url(sim, redirect_uri=f"http://127.0.0.1:9{path}", _sim_user="alice", _sim_do="allow")
+    assert get(url).headers["Location"].startswith(f"http://127.0.0.1:9{written}")
+
+
+def test_way_back_adds_no_header(sim: WechatSimulator) -> None:
+    address = "http://127.0.0.1:9/a\r\nSet-Cookie: planted=1"
+    answer = get(page_url(sim, redirect_uri=address, _sim_user="alice", _sim_do="allow"))
+    assert "Set-Cookie" not in answer.headers
+    assert "planted" in answer.headers["Location"]
+
+
 def test_person_who_allows_all_is_not_asked(sim: WechatSimulator) -> None:
     sim.approve_as("bob")
     assert get(page_url(sim)).status_code == 302

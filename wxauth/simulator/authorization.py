@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from wxauth.simulator.loopback import is_loopback
 from wxauth.simulator.world import OFFICIAL_ACCOUNT, SCOPES, WEBSITE, SimulatedApp, World
@@ -15,6 +15,7 @@ SCRIPT_ORDER = ["appid", "scope", "redirect_uri", "state"]  # that of wxLogin.js
 FORM = {"_sim_user", "_sim_do", "_sim_way"}
 EMPTY = {"scope": 10010, "redirect_uri": 10011, "appid": 10012, "state": 10013}
 STATE = re.compile(r"[a-zA-Z0-9]{1,128}")
+URL_SIGNS = "%:/?#[]@!$&'()*+,;=~"  # what an address holds beside letters, digits and -._
 
 # What the pages may be told beside, and the values that it takes; None: any.
 Choices = Mapping[str, frozenset[str] | None]
@@ -99,7 +100,9 @@ class Asked:
 
     def _with_code(self, address: str, code: str) -> str:
         fields = urlencode({"code": code, "state": self.fields["state"]})
-        return f"{address}{'&' if '?' in address else '?'}{fields}"
+        # Chinese, spaces and line breaks stand in no header.
+        safe = quote(address, safe=URL_SIGNS)
+        return f"{safe}{'&' if '?' in safe else '?'}{fields}"
 
 
 def read_asked(world: World, path: str, query: Mapping[str, str]) -> Asked:

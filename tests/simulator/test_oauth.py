@@ -114,6 +114,17 @@ def test_profile_is_told_for_two_hours(sim: WechatSimulator, server: Server) -> 
     sim.user("alice").nickname = "小明 🐟"
     grant = granted(sim, server)
     told = read(server, grant)
+    assert list(told) == [
+        "openid",
+        "nickname",
+        "sex",
+        "city",
+        "province",
+        "country",
+        "headimgurl",
+        "privilege",
+        "unionid",
+    ]
     # As text/plain without a charset: who does not decode it as UTF-8 reads rubbish.
     assert told["nickname"].encode("latin-1").decode() == "小明 🐟"
     assert (told["sex"], told["privilege"]) == (0, [])
@@ -164,6 +175,15 @@ def test_snapshot_is_nobody_and_another_one_each_time(sim: WechatSimulator, serv
     assert len(openids) == 2
     assert sim.openid("alice", ACCOUNT.app_id) not in openids
     assert not any("unionid" in grant for grant in grants)
+
+
+def test_snapshot_shows_nothing_of_the_person(sim: WechatSimulator, server: Server) -> None:
+    alice = sim.user("alice")
+    alice.nickname, alice.avatar_url = "Alice", "https://thirdwx.qlogo.cn/alice/132"
+    told = read(server, granted(sim, server, ACCOUNT, is_snapshot=True))
+    assert told["nickname"] != "Alice"
+    assert told["headimgurl"] != alice.avatar_url
+    assert "unionid" not in told
 
 
 def test_blocked_person_is_refused(sim: WechatSimulator, server: Server) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from wxauth.simulator.errors import ApiError
 from wxauth.simulator.grants import ACCESS_LIFETIME, REFRESH_LIFETIME, Grant
-from wxauth.simulator.people import openid_of
+from wxauth.simulator.people import ANONYMOUS_NICKNAME, Person, openid_of
 from wxauth.simulator.routing import (
     TEXT,
     Answer,
@@ -40,13 +40,13 @@ def user_info(world: World, request: Request) -> Answer:
     grant = _granted(world, request)
     if not PROFILE_SCOPES & set(grant.scope.split(",")):
         raise ApiError(48001)
-    person = world.person(grant.name)
+    # The visitor of a snapshot page shows nothing of the person: not the name, not the picture.
+    person = Person(ANONYMOUS_NICKNAME) if grant.is_snapshot else world.person(grant.name)
     picture = world.avatars.path(grant.openid if grant.is_snapshot else grant.name)
     answer: dict[str, Any] = {
         "openid": grant.openid,
         "nickname": person.name if person.nickname is None else person.nickname,
         "sex": 0,  # for everybody, like the regions, since 2021-10-20
-        "language": request.query.get("lang", "") or person.language,
         "city": "",
         "province": "",
         "country": "",

@@ -177,6 +177,19 @@ def test_snapshot_is_nobody_and_another_one_each_time(sim: WechatSimulator, serv
     assert not any("unionid" in grant for grant in grants)
 
 
+@pytest.mark.parametrize("app", [WEBSITE, MOBILE])
+def test_only_official_accounts_have_snapshots(sim: WechatSimulator, app: SimulatedApp) -> None:
+    with pytest.raises(SimulatorError, match="no official account"):
+        sim.oauth_code("alice", app.app_id, is_snapshot=True)
+
+
+def test_page_of_websites_offers_no_snapshot(sim: WechatSimulator) -> None:
+    assert 'value="snapshot"' in get(page_url(sim, ACCOUNT)).text
+    assert 'value="snapshot"' not in get(page_url(sim)).text
+    how = {"_sim_user": "alice", "_sim_do": "allow", "_sim_way": "snapshot"}
+    assert get(page_url(sim, **how)).status_code == 400
+
+
 def test_snapshot_shows_nothing_of_the_person(sim: WechatSimulator, server: Server) -> None:
     alice = sim.user("alice")
     alice.nickname, alice.avatar_url = "Alice", "https://thirdwx.qlogo.cn/alice/132"
@@ -237,7 +250,9 @@ def test_page_asks_and_sends_back(sim: WechatSimulator, server: Server, app: Sim
 def test_way_back_is_written_as_headers_take_it(
     sim: WechatSimulator, path: str, written: str
 ) -> None:
-    url = page_url(sim, redirect_uri=f"http://127.0.0.1:9{path}", _sim_user="alice", _sim_do="allow")
+    url = page_url(
+        sim, redirect_uri=f"http://127.0.0.1:9{path}", _sim_user="alice", _sim_do="allow"
+    )
     assert get(url).headers["Location"].startswith(f"http://127.0.0.1:9{written}")
 
 

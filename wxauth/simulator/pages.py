@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from html import escape
 from string import Template
 
-from wxauth.simulator.authorization import KIND, QRCONNECT, Asked, PageError, read_asked
+from wxauth.simulator.authorization import AUTHORIZE, KIND, QRCONNECT, Asked, PageError, read_asked
 from wxauth.simulator.errors import SimulatorError
 from wxauth.simulator.world import BASE, World
 
@@ -127,7 +127,9 @@ def _choice(world: World, asked: Asked) -> str:
         for name, value in asked.fields.items()
     )
     ways = "".join(
-        f'<option value="{way}">{_say(asked, text)}</option>' for way, text in WAYS.items()
+        f'<option value="{way}">{_say(asked, text)}</option>'
+        for way, text in WAYS.items()
+        if way != "snapshot" or asked.path == AUTHORIZE  # of official accounts only
     )
     fast = ""
     if world.desktop is not None and asked.offers_fast_login:

@@ -256,6 +256,8 @@ class World:
             raise SimulatorError(f"{app_id} is a mini program: nobody authorises it on a page")
         if scope is not None and scope not in allowed:
             raise SimulatorError(f"{app_id} has no scope {scope!r}; it has: {', '.join(allowed)}")
+        if is_snapshot and app.kind != OFFICIAL_ACCOUNT:
+            raise SimulatorError(f"{app_id} is no official account: there are no snapshots of it")
         with self.lock:
             self.openid(name, app_id)
             return self.codes.issue(

@@ -281,8 +281,9 @@ def test_callback_comes_twice(sim: WechatSimulator, way: str, codes: int) -> Non
     ("changes", "says"),
     [
         ({"appid": ""}, "10012"),
-        ({"appid": "wxnone"}, "10012"),
-        ({"appid": APP.app_id}, "10016"),
+        ({"appid": "wxnone"}, "no such appid"),
+        ({"appid": APP.app_id}, "10005: the account is of another kind"),
+        ({"appid": ACCOUNT.app_id}, "10005: the account is of another kind"),
         ({"redirect_uri": ""}, "10011"),
         ({"redirect_uri": "javascript:alert(1)"}, "10003"),
         ({"redirect_uri": "https://evil.example/callback"}, "10003"),
@@ -304,12 +305,27 @@ def test_page_shows_what_is_wrong(sim: WechatSimulator, changes: dict[str, str],
     assert says in answer.text
 
 
-def test_order_of_parameters_matters(sim: WechatSimulator) -> None:
-    url = page_url(sim, ACCOUNT)
+@pytest.mark.parametrize("app", [WEBSITE, MOBILE])
+def test_app_of_the_open_platform_has_no_page_of_official_accounts(
+    sim: WechatSimulator, app: SimulatedApp
+) -> None:
+    assert "10016" in get(page_url(sim, ACCOUNT, appid=app.app_id)).text
+
+
+@pytest.mark.parametrize(("app", "matters"), [(ACCOUNT, True), (WEBSITE, False)])
+def test_order_of_parameters_matters_to_official_accounts(
+    sim: WechatSimulator, app: SimulatedApp, matters: bool
+) -> None:
+    url = page_url(sim, app)
     base, _, query = url.partition("?")
     turned = "&".join(reversed(query.split("&")))
-    assert "10005" in get(f"{base}?{turned}").text
+    assert ("10005" in get(f"{base}?{turned}").text) is matters
     assert "10005" not in get(url).text
+
+
+@pytest.mark.parametrize("app", [ACCOUNT, WEBSITE])
+def test_response_type_is_not_left_out(sim: WechatSimulator, app: SimulatedApp) -> None:
+    assert "10005" in get(page_url(sim, app).replace("&response_type=code", "")).text
 
 
 def test_domain_of_an_app_is_exact_and_without_port(sim: WechatSimulator) -> None:

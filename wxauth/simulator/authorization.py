@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit
 
 from wxauth.simulator.loopback import is_loopback
-from wxauth.simulator.world import OFFICIAL_ACCOUNT, SCOPES, WEBSITE, SimulatedApp, World
+from wxauth.simulator.world import (
+    OFFICIAL_ACCOUNT,
+    OPEN_PLATFORM,
+    SCOPES,
+    WEBSITE,
+    SimulatedApp,
+    World,
+)
 
 AUTHORIZE, QRCONNECT = "/connect/oauth2/authorize", "/connect/qrconnect"
 KIND = {AUTHORIZE: OFFICIAL_ACCOUNT, QRCONNECT: WEBSITE}
 ORDER = ["appid", "redirect_uri", "response_type", "scope", "state"]
-SCRIPT_ORDER = ["appid", "scope", "redirect_uri", "state"]  # that of wxLogin.js
 FORM = {"_sim_user", "_sim_do", "_sim_way"}
 EMPTY = {"scope": 10010, "redirect_uri": 10011, "appid": 10012, "state": 10013}
 STATE = re.compile(r"[a-zA-Z0-9]{1,128}")
@@ -114,9 +120,11 @@ def read_asked(world: World, path: str, query: Mapping[str, str]) -> Asked:
     _check_names(path, fields)
     app = world.apps.get(fields["appid"])
     if app is None:
-        raise PageError("10012: there is no such appid")
+        raise PageError("there is no such appid")
+    if path == AUTHORIZE and app.kind in OPEN_PLATFORM:
+        raise PageError("10016: this appid is of the Open Platform")
     if app.kind != KIND[path]:
-        raise PageError("10016: this appid is of another kind of app")
+        raise PageError("10005: the account is of another kind")
     if fields["scope"] not in SCOPES[app.kind]:
         raise PageError("10005: the account has no such scope")
     if fields.get("response_type", "code") != "code":
@@ -132,12 +140,13 @@ def _check_names(path: str, fields: Mapping[str, str]) -> None:
     names = list(fields)
     is_embedded = path == QRCONNECT and "login_type" in fields
     choices = EMBEDDED if is_embedded else MORE[path]
-    is_of_script = is_embedded and names[: len(SCRIPT_ORDER)] == SCRIPT_ORDER
-    order = SCRIPT_ORDER if is_of_script else ORDER
-    if names[: len(order)] != order or not set(names[len(order) :]) <= set(choices):
-        raise PageError("10005: scope parameter error: the parameters are not in their order")
-    for name in names[len(order) :]:
-        allowed = choices[name]
+    # wxLogin.js sends no response_type, and has an order of its own.
+    needed = set(ORDER) - {"response_type"} if is_embedded else set(ORDER)
+    is_ordered = path == QRCONNECT or names[: len(ORDER)] == ORDER
+    if not is_ordered or not needed <= set(names) <= {*ORDER, *choices}:
+        raise PageError("10005: scope parameter error: one is missing, unknown, or out of order")
+    for name in names:
+        allowed = choices.get(name)
         if allowed is not None and fields[name] not in allowed:
             raise PageError(f"{name} is none of: {', '.join(sorted(allowed))}")
 

@@ -26,6 +26,7 @@ from wxauth.simulator.tokens import AccessTokens
 MINI_PROGRAM = "mini_program"
 OFFICIAL_ACCOUNT, WEBSITE, MOBILE = "official_account", "website", "mobile"
 KINDS = (MINI_PROGRAM, OFFICIAL_ACCOUNT, WEBSITE, MOBILE)
+OPEN_PLATFORM = (WEBSITE, MOBILE)
 BASE, USERINFO, LOGIN = "snsapi_base", "snsapi_userinfo", "snsapi_login"
 SCOPES = {OFFICIAL_ACCOUNT: (BASE, USERINFO), WEBSITE: (LOGIN,), MOBILE: (USERINFO,)}
 PAYMENT_LIFETIME = 300  # seconds

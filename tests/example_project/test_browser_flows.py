@@ -117,6 +117,17 @@ def test_account_asks_for_consent_and_signs_in(visitor: Visitor) -> None:
     visitor.shoot("signed-in")
 
 
+def test_page_of_accounts_wants_its_fragment(visitor: Visitor) -> None:
+    visitor.go("account")
+    address = visitor.page.url
+    for end in ("", "#wechat_redirect=1"):
+        visitor.page.goto("about:blank")
+        visitor.page.goto(address.replace("#wechat_redirect", end))
+        alert = visitor.page.get_by_role("alert")
+        expect(alert).to_have_text("The address does not end in #wechat_redirect.")
+        expect(visitor.page.locator("button")).to_have_count(0)
+
+
 def test_all_ways_lead_to_one_user(visitor: Visitor) -> None:
     uids = {visitor.sign_in(way) for way in ("account", "site")}
     visitor.go("silent")

@@ -233,6 +233,7 @@ def test_page_asks_and_sends_back(sim: WechatSimulator, server: Server, app: Sim
     assert asked.status_code == 200
     assert "not WeChat" in asked.text
     assert "<x>" not in asked.text
+    assert ('"#wechat_redirect"' in asked.text) is (app is ACCOUNT)
     allowed = get(page_url(sim, app, _sim_user="alice", _sim_do="allow"))
     assert allowed.status_code == 302
     location = urlsplit(allowed.headers["Location"])

@@ -58,6 +58,10 @@ p{margin:8px 0;overflow-wrap:anywhere}input,select{display:block;width:100%;box-
 </style>"""
 # What wxLogin.js waits for.
 READY = """<script>parent.postMessage('{"type":"status","status":"wxReady"}', "*")</script>"""
+# No server sees the end of an address; the browser does.
+FRAGMENT = """<script>if(location.hash!=="#wechat_redirect"){const main=document.querySelector("main")
+main.textContent="The address does not end in #wechat_redirect.";main.setAttribute("role","alert")}
+</script>"""
 
 
 Page = tuple[int, str, str | None]  # status, HTML, and where to go
@@ -148,8 +152,9 @@ def _choice(world: World, asked: Asked) -> str:
         allow=_say(asked, "Allow"),
         refuse=_say(asked, "Refuse"),
     )
-    title = "Scan to sign in" if asked.path == QRCONNECT else "Authorise"
-    return _page(asked, title, body + (READY if asked.is_embedded else ""))
+    if asked.path == AUTHORIZE:
+        return _page(asked, "Authorise", body + FRAGMENT)
+    return _page(asked, "Scan to sign in", body + (READY if asked.is_embedded else ""))
 
 
 def _refused(asked: Asked) -> str:

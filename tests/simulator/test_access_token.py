@@ -10,6 +10,7 @@ from tests.simulator.conftest import (
     SIBLING,
     STABLE_TOKEN,
     TOKEN,
+    WEBSITE,
     credentials,
 )
 
@@ -51,6 +52,11 @@ def test_token_expires_after_two_hours(sim, server, errcode_of):
     assert errcode_of(token) == ACCEPTED
     sim.advance(1)
     assert errcode_of(token) == 42001
+
+
+def test_app_of_the_open_platform_has_no_token_of_its_own(server):
+    assert server.token(WEBSITE)["errcode"] == 61024
+    assert server.stable_token(WEBSITE)["errcode"] == 61024
 
 
 @pytest.mark.parametrize(("token", "errcode"), [("", 41001), ("made-up", 40014)])

@@ -12,7 +12,7 @@ from wxauth.simulator.routing import (
     text_field,
 )
 from wxauth.simulator.tokens import Token
-from wxauth.simulator.world import World
+from wxauth.simulator.world import OPEN_PLATFORM, World
 
 
 def get_token(world: World, request: Request) -> Answer:
@@ -36,6 +36,8 @@ def get_stable_token(world: World, request: Request) -> Answer:
 
 def _authorised_app_id(world: World, request: Request, fields: dict[str, object]) -> str:
     app = authenticated_app(world, fields)
+    if app.kind in OPEN_PLATFORM:
+        raise ApiError(61024)
     allowed = world.allowed_addresses.get(app.app_id)
     if allowed is not None and request.address not in allowed:
         address = request.address

@@ -168,6 +168,33 @@ def test_refresh_is_refused(sim: WechatSimulator, server: Server) -> None:
     assert renew(server, grant)["errcode"] == read(server, grant)["errcode"] == 42007
 
 
+@pytest.mark.parametrize("path", [EXCHANGE, REFRESH, USER_INFO])
+def test_minute_quota_is_the_documented_one(
+    sim: WechatSimulator, server: Server, path: str
+) -> None:
+    grant, code = granted(sim, server), sim.oauth_code("alice", WEBSITE.app_id)
+    sim.advance(60)
+    for _ in range(50_000):
+        sim.world.counters.count(path, WEBSITE.app_id, now=sim.now())
+    ask = {
+        EXCHANGE: lambda: exchange(server, code),
+        REFRESH: lambda: renew(server, grant),
+        USER_INFO: lambda: read(server, grant),
+    }[path]
+    assert ask()["errcode"] == 45011
+    sim.advance(60)
+    assert "errcode" not in ask()
+
+
+def test_renewal_beyond_the_quota_renews_nothing(sim: WechatSimulator, server: Server) -> None:
+    grant = granted(sim, server)
+    sim.limit(REFRESH, per_minute=0)
+    sim.advance(7100)
+    assert renew(server, grant)["errcode"] == 45011
+    sim.advance(100)
+    assert read(server, grant)["errcode"] == 42001
+
+
 def test_snapshot_is_nobody_and_another_one_each_time(sim: WechatSimulator, server: Server) -> None:
     grants = [granted(sim, server, ACCOUNT, is_snapshot=True) for _ in range(2)]
     assert [grant["is_snapshotuser"] for grant in grants] == [1, 1]

@@ -21,6 +21,9 @@ class Limit:
 DEFAULT_LIMITS = {
     "/sns/jscode2session": Limit(per_person_minute=100),
     "/sns/component/jscode2session": Limit(per_person_minute=100),
+    "/sns/oauth2/access_token": Limit(per_minute=50_000),
+    "/sns/oauth2/refresh_token": Limit(per_minute=50_000),
+    "/sns/userinfo": Limit(per_minute=50_000),
     "/cgi-bin/token": Limit(per_day=2000),
     "/cgi-bin/stable_token": Limit(per_minute=10_000, per_day=500_000),
     # "Frequent" resets of one person are refused; WeChat does not say how frequent.

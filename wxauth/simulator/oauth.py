@@ -29,9 +29,9 @@ def refresh_token(world: World, request: Request) -> Answer:
     app = known_app(world, request.query)
     if request.query.get("grant_type") != "refresh_token":
         raise ApiError(40002)
+    world.counters.count(request.path, app.app_id, now=world.now())
     token = request.query.get("refresh_token", "")
     grant = world.grants.refresh(token, app_id=app.app_id, now=world.now())
-    world.counters.count(request.path, app.app_id, now=world.now())
     return _answer(world, app, grant)
 
 

@@ -1,11 +1,13 @@
 """``manage.py wxauth_simulator``, mostly as the process that it is."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ import requests
 from django.core.management import CommandError, call_command
 
 from wxauth.conf import conf
-from wxauth.management.commands.wxauth_simulator import interruptions
+from wxauth.management.commands.wxauth_simulator import Command, interruptions
+from wxauth.simulator import SimulatedApp, WechatSimulator
 
 pytestmark = pytest.mark.static
 
@@ -73,6 +76,28 @@ def test_apps_of_the_settings_are_served_until_sigterm():
     assert f"curl '{running.url}/_sim/login?user=alice&appid={app.app_id}'" in output
     assert output.endswith("The simulator has stopped.\n")
     assert not [app.app_secret for app in conf.apps.values() if app.app_secret in output]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "tried"),
+    [
+        (["website", "mini_program"], "_sim/login?user=alice&appid=wx1"),
+        (["mobile", "website"], "_sim/oauth?user=alice&appid=wx0"),
+    ],
+)
+def test_what_to_try_fits_the_apps(kinds, tried):
+    apps = [SimulatedApp(f"wx{i}", "made-up", kind) for i, kind in enumerate(kinds)]
+    output = StringIO()
+    with WechatSimulator(apps) as simulator, requests.Session() as http:
+        Command(stdout=output).greet(simulator)
+        lines = output.getvalue().splitlines()
+        assert f"WXAUTH_OPEN_BASE_URL={simulator.base_url}" in lines
+        urls = re.findall(r"curl '(.+?)'", output.getvalue())
+        assert urls[0] == f"{simulator.base_url}/{tried}"
+        code = http.get(urls[0], timeout=5).json()["code"]
+        assert all("error" not in http.get(url, timeout=5).json() for url in urls)
+        exchange = urls[-1].replace("SECRET", "made-up").replace("CODE", code)
+        assert "openid" in http.get(exchange, timeout=5).json()
 
 
 def test_options_replace_apps_lift_limits_and_let_others_in_until_ctrl_c():

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from wxauth.conf import conf
 from wxauth.simulator import SimulatedApp, SimulatorError, WechatSimulator
 from wxauth.simulator.loopback import is_loopback
+from wxauth.simulator.world import MINI_PROGRAM
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WAKE = 0.5  # seconds; Windows does not interrupt a wait that has no end
@@ -71,13 +72,16 @@ class Command(BaseCommand):
         self.stdout.write(f"WXAUTH_OPEN_BASE_URL={url}")
         for app in apps:
             self.stdout.write(f"  {app.kind} {app.app_id}, union scope {app.union_scope}")
-        person = f"user=alice&appid={apps[0].app_id}"
+        app = next((app for app in apps if app.kind == MINI_PROGRAM), apps[0])
+        names, path, field = ["oauth"], "sns/oauth2/access_token", "code"
+        if app.kind == MINI_PROGRAM:
+            names, path, field = ["login", "phone", "userinfo"], "sns/jscode2session", "js_code"
         self.stdout.write("Try:")
-        for name in ("login", "phone", "userinfo"):
-            self.stdout.write(f"  curl '{url}/_sim/{name}?{person}'")
+        for name in names:
+            self.stdout.write(f"  curl '{url}/_sim/{name}?user=alice&appid={app.app_id}'")
         self.stdout.write(
-            f"  curl '{url}/sns/jscode2session?appid={apps[0].app_id}&secret=SECRET"
-            "&js_code=CODE&grant_type=authorization_code'"
+            f"  curl '{url}/{path}?appid={app.app_id}&secret=SECRET"
+            f"&{field}=CODE&grant_type=authorization_code'"
         )
         self.stdout.flush()
 

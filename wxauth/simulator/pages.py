@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from html import escape
 from string import Template
 
-from wxauth.simulator.authorization import AUTHORIZE, KIND, QRCONNECT, Asked, PageError, read_asked
+from wxauth.simulator.authorization import AUTHORIZE, KIND, Asked, PageError, read_asked
 from wxauth.simulator.errors import SimulatorError
 from wxauth.simulator.world import BASE, World
 
@@ -59,9 +59,11 @@ p{margin:8px 0;overflow-wrap:anywhere}input,select{display:block;width:100%;box-
 # What wxLogin.js waits for.
 READY = """<script>parent.postMessage('{"type":"status","status":"wxReady"}', "*")</script>"""
 # No server sees the end of an address; the browser does.
-FRAGMENT = """<script>if(location.hash!=="#wechat_redirect"){const main=document.querySelector("main")
-main.textContent="The address does not end in #wechat_redirect.";main.setAttribute("role","alert")}
-</script>"""
+FRAGMENT = """<script>if (location.hash !== "#wechat_redirect") {
+const main = document.querySelector("main");
+main.textContent = "The address does not end in #wechat_redirect.";
+main.setAttribute("role", "alert");
+}</script>"""
 
 
 Page = tuple[int, str, str | None]  # status, HTML, and where to go

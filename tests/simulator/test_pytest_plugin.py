@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_settings_lead_to_the_simulator(wechat_simulator):
-    assert conf.api_base_url == wechat_simulator.base_url
+    assert conf.api_base_url == conf.open_base_url == wechat_simulator.base_url
     assert requests.get(f"{conf.api_base_url}/cgi-bin/token", timeout=5).json()["errcode"] == 41002
 
 

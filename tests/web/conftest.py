@@ -42,11 +42,8 @@ def apps(settings: Any) -> dict[str, WechatApp]:
 
 
 @pytest.fixture
-def wechat(
-    apps: dict[str, WechatApp], wechat_simulator: WechatSimulator, settings: Any
-) -> WechatSimulator:
+def wechat(apps: dict[str, WechatApp], wechat_simulator: WechatSimulator) -> WechatSimulator:
     wechat_simulator.use_apps([SimulatedApp.like(app) for app in apps.values()])
-    settings.WXAUTH_OPEN_BASE_URL = wechat_simulator.base_url
     return wechat_simulator
 
 

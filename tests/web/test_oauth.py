@@ -362,6 +362,20 @@ def test_wechat_in_trouble_is_a_page_and_nobody_is_signed_in(
     assert not User.objects.exists()
 
 
+@pytest.mark.parametrize("login_url", ["/accounts/login/", "admin:login"])
+@pytest.mark.parametrize("errcode", [-1, 40029, 40163, 99999])
+def test_page_of_a_failure_leads_back_to_wechat(
+    browser: Browser, wechat: WechatSimulator, settings: Any, login_url: str, errcode: int
+) -> None:
+    settings.LOGIN_URL = login_url
+    state = browser.start()["state"]
+    wechat.fail(EXCHANGE, errcode=errcode, times=2)
+    text = browser.back(state).content.decode()
+    assert re.findall(r'class="button" (href="[^"]*")', text) == [
+        'href="/wechat/start/account/?next=%2Forders%2F&amp;flow=session"'
+    ]
+
+
 def test_no_secret_is_logged_or_shown_when_the_connection_breaks(
     browser: Browser, wechat: WechatSimulator, settings: Any, caplog: Any
 ) -> None:
@@ -661,6 +675,15 @@ def test_linking_that_somebody_else_ends_is_refused(
     browser.sign_in()
     check_page(browser.back(state, alias="site"), 400, "state_invalid")
     assert not WechatIdentity.objects.filter(app_id=browser.apps["site"].app_id).exists()
+
+
+def test_linking_that_cannot_begin_does_not_lead_to_a_sign_in(
+    browser: Browser, alice_by_password: Any, settings: Any
+) -> None:
+    """Which would make an account of its own."""
+    settings.WXAUTH_THROTTLE_RATES = {"address": "1/min"}
+    bind(browser)
+    assert 'class="button"' not in check_page(bind(browser), 429, "rate_limited")
 
 
 def test_identity_of_somebody_else_is_not_linked(

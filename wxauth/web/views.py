@@ -138,6 +138,7 @@ class Bind(BrowserView):
     """
 
     http_method_names = ["post"]
+    kinds = ()  # who begins anew without a form is signed in instead, perhaps with a new account
 
     def post(self, request: HttpRequest, alias: str) -> HttpResponse:
         session = browser.own_session(request)

@@ -356,6 +356,14 @@ def test_response_type_is_not_left_out(sim: WechatSimulator, app: SimulatedApp) 
     assert "10005" in get(page_url(sim, app).replace("&response_type=code", "")).text
 
 
+@pytest.mark.parametrize("app", [ACCOUNT, WEBSITE])
+def test_address_that_is_not_percent_encoded_is_refused(
+    sim: WechatSimulator, app: SimulatedApp
+) -> None:
+    url = page_url(sim, app).replace(quote(CALLBACK, safe=""), "http://127.0.0.1:9/callback")
+    assert "not percent-encoded" in get(url).text
+
+
 def test_domain_of_an_app_is_exact_and_without_port(sim: WechatSimulator) -> None:
     app = SimulatedApp("wx00000000000000e3", "s", "website", callback_domain="a.example")
     sim.use_apps([*sim.apps, app])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit
 
 from wxauth.simulator.loopback import is_loopback
+from wxauth.simulator.routing import Request
 from wxauth.simulator.world import (
     OFFICIAL_ACCOUNT,
     OPEN_PLATFORM,
@@ -21,6 +22,7 @@ ORDER = ["appid", "redirect_uri", "response_type", "scope", "state"]
 FORM = {"_sim_user", "_sim_do", "_sim_way"}
 EMPTY = {"scope": 10010, "redirect_uri": 10011, "appid": 10012, "state": 10013}
 STATE = re.compile(r"[a-zA-Z0-9]{1,128}")
+NOT_ENCODED = re.compile(r"(^|&)redirect_uri=[^&]*://")
 URL_SIGNS = "%:/?#[]@!$&'()*+,;=~"  # what an address holds beside letters, digits and -._
 
 # What the pages may be told beside, and the values that it takes; None: any.
@@ -111,9 +113,10 @@ class Asked:
         return f"{safe}{'&' if '?' in safe else '?'}{fields}"
 
 
-def read_asked(world: World, path: str, query: Mapping[str, str]) -> Asked:
+def read_asked(world: World, request: Request) -> Asked:
     """Return what is asked for; raise ``PageError`` for what WeChat refuses."""
-    fields = {name: value for name, value in query.items() if name not in FORM}
+    path = request.path
+    fields = {name: value for name, value in request.query.items() if name not in FORM}
     for name, number in EMPTY.items():
         if not fields.get(name):
             raise PageError(f"{number}: {name} is empty")
@@ -131,6 +134,8 @@ def read_asked(world: World, path: str, query: Mapping[str, str]) -> Asked:
         raise PageError("response_type is not code")
     if not STATE.fullmatch(fields["state"]):
         raise PageError("state is not of letters and digits, 128 at most")
+    if NOT_ENCODED.search(request.raw_query):
+        raise PageError("redirect_uri is not percent-encoded")
     if not _is_callback(fields["redirect_uri"], app):
         raise PageError("10003: redirect_uri is not below the domain of the app")
     return Asked(path=path, app=app, fields=fields)

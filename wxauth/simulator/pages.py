@@ -7,6 +7,7 @@ from string import Template
 
 from wxauth.simulator.authorization import AUTHORIZE, KIND, Asked, PageError, read_asked
 from wxauth.simulator.errors import SimulatorError
+from wxauth.simulator.routing import Request
 from wxauth.simulator.world import BASE, World
 
 PATHS = frozenset(KIND)
@@ -69,14 +70,14 @@ main.setAttribute("role", "alert");
 Page = tuple[int, str, str | None]  # status, HTML, and where to go
 
 
-def show_page(world: World, path: str, query: Mapping[str, str]) -> Page:
+def show_page(world: World, request: Request) -> Page:
     """Return what the browser gets; a person who is known to the world by ``approver`` allows."""
     try:
-        asked = read_asked(world, path, query)
+        asked = read_asked(world, request)
     except PageError as error:
         return 200, _error(error), None
     try:
-        return _show(world, asked, query)
+        return _show(world, asked, request.query)
     except SimulatorError as error:
         return 400, _error(error), None
 

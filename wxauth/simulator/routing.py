@@ -31,6 +31,7 @@ class Request:
     body: bytes = field(repr=False)
     address: str = "127.0.0.1"
     base_url: str = "http://127.0.0.1"  # where the caller has found the simulator
+    raw_query: str = field(default="", repr=False)
 
     def json(self) -> dict[str, Any]:
         """Return the JSON object in the body; raise ``ApiError`` 44002 or 47001."""

@@ -172,7 +172,9 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in pairs:
             query.setdefault(name, value)
         address = str(self.client_address[0])
-        return Request(self.command, url.path, query, body, address, self._base_url())
+        return Request(
+            self.command, url.path, query, body, address, self._base_url(), raw_query=url.query
+        )
 
     def _base_url(self) -> str:
         """Return the simulator's address as the client knows it: by name, or through a tunnel."""

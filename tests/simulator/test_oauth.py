@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from tests.simulator.conftest import APP, SIBLING, WEBSITE, Server
-from wxauth.simulator import SimulatedApp, SimulatorError, WechatSimulator
+from wxauth.simulator import SimulatedApp, SimulatorError, WechatSimulator, authorization
 
 pytestmark = pytest.mark.static
 
@@ -362,6 +362,16 @@ def test_address_that_is_not_percent_encoded_is_refused(
 ) -> None:
     url = page_url(sim, app).replace(quote(CALLBACK, safe=""), "http://127.0.0.1:9/callback")
     assert "not percent-encoded" in get(url).text
+
+
+def test_slow_name_server_holds_up_nobody(
+    sim: WechatSimulator, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(host: str) -> bool:
+        return "access_token" in server.token()
+
+    monkeypatch.setattr(authorization, "is_loopback", look_up)
+    assert get(page_url(sim)).status_code == 200
 
 
 def test_domain_of_an_app_is_exact_and_without_port(sim: WechatSimulator) -> None:

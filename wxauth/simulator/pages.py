@@ -73,11 +73,12 @@ Page = tuple[int, str, str | None]  # status, HTML, and where to go
 def show_page(world: World, request: Request) -> Page:
     """Return what the browser gets; a person who is known to the world by ``approver`` allows."""
     try:
-        asked = read_asked(world, request)
+        asked = read_asked(world, request)  # may wait for a name server, so without the lock
     except PageError as error:
         return 200, _error(error), None
     try:
-        return _show(world, asked, request.query)
+        with world.lock:
+            return _show(world, asked, request.query)
     except SimulatorError as error:
         return 400, _error(error), None
 

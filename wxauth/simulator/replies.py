@@ -70,8 +70,7 @@ def _file_reply(request: Request, content_type: str, body: bytes | None) -> Repl
 def _page_reply(controls: Controls, request: Request) -> Reply:
     if request.method not in ("GET", "HEAD"):
         return NOT_READ_ONLY
-    with controls.world.lock:
-        status, html, location = pages.show_page(controls.world, request)
+    status, html, location = pages.show_page(controls.world, request)
     headers = NOT_KEPT
     if location is not None:
         headers += (("Location", location),)

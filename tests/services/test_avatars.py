@@ -70,11 +70,13 @@ def test_picture_goes_with_the_account(
     assert not file.exists()
 
 
+@pytest.mark.parametrize("theirs", ["https://a.example", "https://b.example", "//c.example/x?"])
 def test_picture_of_somebody_else_stays(
-    make_user: Any, tmp_path: Path, django_capture_on_commit_callbacks: Any
+    make_user: Any, tmp_path: Path, theirs: str, django_capture_on_commit_callbacks: Any
 ) -> None:
     address, file = upload(make_user("owner"), tmp_path)
     thief = make_user("thief")
+    address = address.replace("https://a.example", theirs)
     services.change_profile(user=thief, changes={"avatar_url": address})
     with django_capture_on_commit_callbacks(execute=True):
         services.change_profile(user=thief, changes={"avatar_url": ""})

@@ -42,9 +42,10 @@ def forget_avatar(address: str) -> None:
     """
     found = _OURS.search(address)
     if found is not None:
-        transactions.run_after_commit(partial(_delete_unused, found[0], address))
+        transactions.run_after_commit(partial(_delete_unused, found[0]))
 
 
-def _delete_unused(name: str, address: str) -> None:
-    if not WechatProfile.objects.filter(avatar_url=address).exists():
+def _delete_unused(name: str) -> None:
+    # By the name: whoever writes it behind another host means the same picture.
+    if not WechatProfile.objects.filter(avatar_url__contains=name).exists():
         default_storage.delete(name)

@@ -195,6 +195,15 @@ def test_phone_that_is_out_by_then_signs_nobody_in(phone: Phone, screen: Screen,
     assert screen.user_id is None
 
 
+def test_old_token_gets_no_fresh_sign_in_by_a_scan(phone: Phone, screen: Screen) -> None:
+    LoginSession.objects.update(created_at=timezone.now() - timedelta(minutes=11))
+    say_yes(phone, screen.scan)
+    assert screen.collect().status_code == 200
+    assert screen.user_id == str(phone.uid)
+    assert screen.client.get("/wechat/scan/bind/").status_code == 403
+    assert screen.client.post("/wechat/bind/site/").status_code == 403
+
+
 def test_collecting_wants_a_post_with_a_csrf_token(phone: Phone, screen: Screen) -> None:
     say_yes(phone, screen.scan)
     assert screen.client.get("/wechat/scan/collect/").status_code == 405

@@ -141,7 +141,8 @@ def collect_scan(*, verifier: str, scan: str, device: Device = NOWHERE) -> SignI
     Sign the browser in as the user of the phone that has confirmed its scan; once.
 
     The phone's session must still be open, and its user may come in: raise ``ScanInvalid`` else,
-    and for a scan that was to link.
+    and for a scan that was to link. The new session is as old as the phone's: a yes proves nothing
+    afresh, so whoever has an old token gets no fresh sign-in by it.
     """
     found = scans.find_own(scan, verifier=verifier)
     if "owner" in found.facts:
@@ -153,7 +154,13 @@ def collect_scan(*, verifier: str, scan: str, device: Device = NOWHERE) -> SignI
     now = timezone.now()
     session = transactions.run(
         lambda: open_session(
-            phone.user, phone.identity, app=app, device=device, now=now, registered=False
+            phone.user,
+            phone.identity,
+            app=app,
+            device=device,
+            now=now,
+            registered=False,
+            began_at=phone.created_at,
         )
     )
     return SignIn(

@@ -258,15 +258,20 @@ def open_session(
     device: Device,
     now: datetime,
     registered: bool,
+    began_at: datetime | None = None,
 ) -> LoginSession:
-    """Open a session for a user who has passed the gate, inside ``transactions.run``."""
+    """
+    Open a session for a user who has passed the gate, inside ``transactions.run``.
+
+    ``began_at`` is when they proved who they are, where that is not now.
+    """
     session = LoginSession.objects.create(
         user=user,
         identity=identity,
         app=app.alias,
         user_agent=device.user_agent[:USER_AGENT_LENGTH],
         ip_address=device.ip_address,
-        created_at=now,
+        created_at=began_at or now,
         rotated_at=now,
         expires_at=tokens.session_end(now, lifetime=device.session_lifetime),
     )

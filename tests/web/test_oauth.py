@@ -282,6 +282,30 @@ def test_used_state_of_an_ended_session_signs_nobody_in(browser: Browser) -> Non
     check_page(browser.back(state), 400, "state_invalid")
 
 
+@pytest.mark.parametrize("how", ["wechat", "password"])
+def test_callback_that_comes_again_does_not_bring_back_who_was_there_before(
+    browser: Browser, settings: Any, how: str
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "wxauth.web.middleware.LoginSessionMiddleware"]
+    state, code = browser.start()["state"], browser.code()
+    browser.back(state, code)
+    alice = LoginSession.objects.get()
+    if how == "wechat":
+        browser.name = "bob"
+        browser.sign_in()
+    else:
+        credentials = {User.USERNAME_FIELD: "bob@shop.example", "password": "bob's own"}
+        User.objects.create_superuser(**credentials)
+        fields = {"username": "bob@shop.example", "password": "bob's own"}
+        assert browser.client.post("/admin/login/", fields).status_code == 302
+    bob = browser.user_id
+    assert bob not in (None, str(alice.user_id))
+    check_page(browser.back(state, code), 400, "state_invalid")
+    assert browser.user_id == bob
+    alice.refresh_from_db()
+    assert alice.revoked_at is not None
+
+
 def test_state_in_the_way_of_json_clients_is_another_one(browser: Browser) -> None:
     fields = {"app": "account", "redirect_uri": "https://spa.example/back"}
     begun = browser.client.post("/api/oauth/start", fields, "application/json").json()
@@ -684,6 +708,16 @@ def test_linking_that_cannot_begin_does_not_lead_to_a_sign_in(
     settings.WXAUTH_THROTTLE_RATES = {"address": "1/min"}
     bind(browser)
     assert 'class="button"' not in check_page(bind(browser), 429, "rate_limited")
+
+
+def test_link_that_comes_again_signs_nobody_in(browser: Browser, alice_by_password: Any) -> None:
+    state, code = sent_to(bind(browser))["state"], browser.code("site")
+    for _ in range(2):
+        assert browser.back(state, code, alias="site").status_code == 302
+    bob = User.objects.create_user(**{User.USERNAME_FIELD: "bob@shop.example"})
+    browser.client.force_login(bob, MODEL_BACKEND)
+    check_page(browser.back(state, code, alias="site"), 400, "state_invalid")
+    assert browser.user_id == str(bob.pk)
 
 
 def test_identity_of_somebody_else_is_not_linked(

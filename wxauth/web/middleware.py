@@ -1,4 +1,4 @@
-"""What ends a browser's session when ours is over."""
+"""What ends a browser's session when ours is over, and ours when the browser has left it."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,8 @@ class LoginSessionMiddleware:
     Behind Django's ``AuthenticationMiddleware``: sign out whose ``LoginSession`` is over.
 
     So that signing out everywhere, a ban and a deletion count in browsers with the next request.
-    One query, for browsers that were signed in by WeChat; none for all others.
+    One query, for browsers that were signed in by WeChat; none for all others. And when somebody
+    else signs in there, the session before is over, of which Django's ``login`` tells nobody.
 
     Who changes their own password in this browser stays signed in here, as Django has it.
     """
@@ -26,4 +27,7 @@ class LoginSessionMiddleware:
         if session is None and SID in request.session:
             sign_out_browser(request)
         with services.keeping_session(None if session is None else session.id):
-            return self.get_response(request)
+            response = self.get_response(request)
+        if session is not None and request.session.get(SID) != session.id.hex:
+            services.logout(session=session)
+        return response

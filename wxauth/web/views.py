@@ -256,6 +256,8 @@ class Callback(BrowserView):
             return HttpResponseRedirect(f"{page}{mark}{fields}{hash_sign}{fragment}")
         here = browser.session_of(request)
         if here is None or here.id != session.id:
+            if "bind" in facts:  # it links, and signs nobody in
+                raise StateInvalid(reason="somebody else is signed in by now")
             browser.sign_in_browser(request, session)
         return HttpResponseRedirect(address)
 

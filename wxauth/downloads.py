@@ -21,7 +21,7 @@ from wxauth.images import MAX_BYTES
 
 CONNECT, READ, WHOLE = 3, 5, 15  # seconds: to connect, between two pieces, for all of it
 PIECE = 16 * 1024  # bytes
-NAT64 = ipaddress.ip_network("64:ff9b::/32")  # addresses in which others are wrapped
+UNICAST = ipaddress.ip_network("2000::/3")  # outside, others are wrapped, or nobody is at all
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -111,7 +111,7 @@ def _is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return _is_public(address.ipv4_mapped)
-        if address.sixtofour or address.teredo or address in NAT64:
+        if address.sixtofour or address.teredo or address not in UNICAST:
             return False
     return address.is_global and not address.is_multicast
 

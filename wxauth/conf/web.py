@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 OPEN_BASE_URL = "https://open.weixin.qq.com"
+MAX_ADDRESS = 2048  # characters: as many as Django takes of an address on the own host
 
 
 class WebSettings:
@@ -57,8 +58,8 @@ class WebSettings:
 
     def is_return_address(self, address: str) -> bool:
         """Tell whether the address is on one of ``WXAUTH_RETURN_ORIGINS``."""
-        if not address.isprintable() or "\\" in address:
-            return False  # browsers read these as something else
+        if len(address) > MAX_ADDRESS or not address.isprintable() or "\\" in address:
+            return False  # browsers read the latter two as something else
         try:
             parts = urlsplit(address)
         except ValueError:

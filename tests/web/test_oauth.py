@@ -443,6 +443,7 @@ def test_grant_is_told_to_nobody(browser: Browser, wechat: WechatSimulator, capl
         "https://spa.example\\@evil.example/",
         "https://spa.example\n.evil.example/",
         " https://evil.example",
+        pytest.param(f"https://spa.example/?{'a' * 20_000}", id="more than Django redirects to"),
         "",
     ],
 )

@@ -121,6 +121,17 @@ class TestExport:
         assert [secret for secret in secrets if secret and secret in text] == []
         assert "password" not in text
 
+    def test_whose_a_taken_number_is_is_not_in_it(self, member: Phone, make_phone: Any) -> None:
+        other = make_phone("carol")
+        other.sign_in()
+        other.bind_phone()
+        world = member.simulator
+        world.user(member.name).phone_number = world.user("carol").phone_number
+        button = member.phone_button()["code"]
+        assert member.sign_in("phone_login", phone_code=button).json()["phone_conflict"] is True
+        events = [e for e in export(member)["audit"] if e["kind"] == AuditEvent.Kind.PHONE_CONFLICT]
+        assert [set(event["facts"]) for event in events] == [{"phone"}]
+
     def test_long_history_is_read_page_by_page(
         self, member: Phone, django_assert_max_num_queries: Any
     ) -> None:

@@ -124,6 +124,14 @@ def _identities(user: HostUser) -> Iterator[dict[str, Any]]:
         yield {"app": aliases.get(row["app_id"]), **row}
 
 
+def _audit(user: HostUser) -> Iterator[dict[str, Any]]:
+    rows = AuditEvent.objects.filter(user_key__in=[str(each.pk) for each in _person(user)])
+    columns = ("kind", "at", "app", "user_agent", "ip_address", "actor_key", "facts")
+    for row in _pages(rows, *columns):
+        row["facts"].pop("holder", None)  # who else has the number or the unionid
+        yield row
+
+
 def _referral(user: HostUser) -> dict[str, Any] | None:
     return _one(Referral.objects.filter(referee=user), "referrer_id", "scene", "created_at")
 
@@ -199,16 +207,7 @@ OWN: dict[str, Callable[[HostUser], Any]] = {
         "expires_at",
         "revoked_at",
     ),
-    "audit": lambda user: _pages(
-        AuditEvent.objects.filter(user_key__in=[str(each.pk) for each in _person(user)]),
-        "kind",
-        "at",
-        "app",
-        "user_agent",
-        "ip_address",
-        "actor_key",
-        "facts",
-    ),
+    "audit": _audit,
     "merges": _merges,
     "merged_users": _merged,
 }

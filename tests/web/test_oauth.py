@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.hashers import make_password
 from django.core.cache import caches
-from django.db import connections
+from django.db import OperationalError, connections
 from django.test import Client
 from django.test.utils import override_script_prefix
 from django.utils import timezone
@@ -197,6 +197,20 @@ def test_second_callback_after_a_failure_says_so(browser: Browser, wechat: Wecha
     check_page(browser.back(state), 503, "wechat_unavailable")
     check_page(browser.back(state), 400, "state_invalid")
     assert browser.user_id is None
+
+
+@pytest.mark.parametrize(("kind", "status"), [(OperationalError, 503), (RuntimeError, 500)])
+def test_second_callback_after_a_fault_does_not_wait(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, kind: type[Exception], status: int
+) -> None:
+    def fail(**kwargs: Any) -> None:
+        raise kind("of ours")
+
+    state, code = browser.start()["state"], browser.code()
+    browser.client.raise_request_exception = False
+    monkeypatch.setattr(services, "sign_in_by_oauth", fail)
+    assert browser.back(state, code).status_code == status
+    check_page(browser.back(state, code), 400, "state_invalid")
 
 
 # What is refused

@@ -206,8 +206,8 @@ class Callback(BrowserView):
     ) -> dict[str, Any]:
         try:
             sid = self._sign_in(request, app, pending.facts, flow=flow, oauth_code=oauth_code)
-        except WxauthError as error:
-            oauth_states.finish(pending, {"error": error.code})
+        except Exception as error:  # whatever it is, or the next one would wait for this one
+            oauth_states.finish(pending, {"error": getattr(error, "code", "fault")})
             raise
         outcome = {"sid": sid.hex}
         oauth_states.finish(pending, outcome)

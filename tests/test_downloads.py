@@ -84,6 +84,8 @@ def no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
         f"https://{HOST}/a b",
         f"https://{HOST}/\r\nX: y",
         "https://ｔhirdwx.qlogo.cn/a",
+        "https://a..qlogo.cn/a",  # no names to look up, and Python says so by no OSError
+        f"https://{'a' * 64}.qlogo.cn/a",
         "https://[::1]/a",
         "https://[::1",
         "http://localhost/a",

@@ -78,6 +78,7 @@ def read_target(url: str) -> Target:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
+        host.encode("idna")  # as it is looked up: a part that is empty or too long is a ValueError
     except ValueError:
         raise Refused("not an address") from None
     if parts.scheme not in {"http", "https"} or "@" in parts.netloc:

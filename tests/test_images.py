@@ -104,6 +104,14 @@ def test_large_photograph_is_taken_and_a_huge_one_is_not() -> None:
         images.clean(picture("JPEG", (8000, 4001)))
 
 
+def test_photograph_that_is_drawn_again_and_again_is_refused() -> None:
+    content = picture("JPEG", progressive=True)
+    last = content[content.rindex(b"\xff\xda") : -2]
+    assert opened(images.clean(content[:-2] + 50 * last + content[-2:])).size == (40, 30)
+    with pytest.raises(ImageInvalid, match="drawn"):
+        images.clean(content[:-2] + 200 * last + content[-2:])
+
+
 def test_false_size_in_the_head_is_refused() -> None:
     content = bytearray(picture())
     content[16:24] = (60_000).to_bytes(4, "big") * 2  # width and height

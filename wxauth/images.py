@@ -14,6 +14,9 @@ MAX_BYTES = 4 * 1024 * 1024
 # Looked at before anything is decoded: a small file can hold a huge picture. A JPEG is shrunk while
 # it is decoded, and cameras make large ones.
 MAX_PIXELS, MAX_PIXELS_OF_A_JPEG = 6_000_000, 32_000_000
+# A JPEG is drawn in scans, each of them over the whole picture: cameras make a dozen at the most,
+# and 4 MiB have room for minutes of work. Other bytes of a file can look like the start of one.
+SCAN, MAX_SCANS = b"\xff\xda", 128
 SIDE = 512  # pixels of what is kept
 QUALITY = 88
 
@@ -74,6 +77,8 @@ def _rewrite(content: bytes) -> CleanImage:
         width, height = image.size
         if width * height > (MAX_PIXELS_OF_A_JPEG if image.format == "JPEG" else MAX_PIXELS):
             raise ImageInvalid(reason="too many pixels")
+        if image.format in {"JPEG", "MPO"} and content.count(SCAN) > MAX_SCANS:
+            raise ImageInvalid(reason="drawn too many times")
         image.draft("RGB", (SIDE, SIDE))
         has_alpha = "A" in image.getbands() or "transparency" in image.info
         plain = _to_bytes(image).convert("RGBA" if has_alpha else "RGB")

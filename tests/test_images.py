@@ -1,7 +1,9 @@
 """Pictures of people: what is taken, and what comes out."""
 
 import io
+import struct
 import tracemalloc
+import warnings
 from typing import Any
 
 import pytest
@@ -102,6 +104,15 @@ def test_large_photograph_is_taken_and_a_huge_one_is_not() -> None:
     assert opened(images.clean(picture("JPEG", (6400, 4800)))).size == (512, 384)
     with pytest.raises(ImageInvalid, match="too many pixels"):
         images.clean(picture("JPEG", (8000, 4001)))
+
+
+def test_faults_beside_the_picture_are_not_warned_of_one_by_one() -> None:
+    tags = b"".join(struct.pack("<HHII", tag, 2, 99_999_999, 0) for tag in range(100))
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 100) + tags + bytes(4)
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("default")
+        assert opened(images.clean(picture("JPEG", exif=exif))).size == (40, 30)
+    assert shown == []
 
 
 def test_photograph_that_is_drawn_again_and_again_is_refused() -> None:

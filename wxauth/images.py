@@ -43,6 +43,7 @@ def clean(content: bytes) -> CleanImage:
         raise ImageInvalid(reason="empty, or too many bytes")
     try:
         with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # a file has room for 65536 of them
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return _rewrite(content)
     except ImageInvalid:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,8 +18,10 @@ from django.utils import timezone
 from tests.api.answers import check_error
 from tests.cache_dump import everything_in_the_cache
 from tests.phone import Phone
+from wxauth import transactions
 from wxauth.conf import WechatApp
 from wxauth.models import LoginSession
+from wxauth.services import scanning as scanning_services
 from wxauth.simulator import WechatSimulator
 from wxauth.web import scanning
 
@@ -202,6 +205,24 @@ def test_old_token_gets_no_fresh_sign_in_by_a_scan(phone: Phone, screen: Screen)
     assert screen.user_id == str(phone.uid)
     assert screen.client.get("/wechat/scan/bind/").status_code == 403
     assert screen.client.post("/wechat/bind/site/").status_code == 403
+
+
+@pytest.mark.parametrize("how", ["sign-out", "deletion"])
+def test_phone_that_goes_out_at_the_same_moment_signs_nobody_in(
+    phone: Phone, screen: Screen, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(step: Callable[[], Any]) -> Any:
+        monkeypatch.undo()
+        if how == "sign-out":
+            phone.post("logout")
+        else:
+            User.objects.all().delete()
+        return transactions.run(step)
+
+    say_yes(phone, screen.scan)
+    monkeypatch.setattr(scanning_services, "transactions", SimpleNamespace(run=run))
+    assert screen.collect().status_code == 400
+    assert screen.user_id is None
 
 
 def test_collecting_wants_a_post_with_a_csrf_token(phone: Phone, screen: Screen) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import caches
-from django.db import connections
+from django.db import OperationalError, connections
 from django.test import Client
 from django.utils import timezone
 
@@ -19,6 +19,7 @@ from tests.phone import Phone
 from wxauth import services
 from wxauth.conf import WechatApp
 from wxauth.models import AuditEvent, LoginSession, WechatIdentity, WechatUnion
+from wxauth.services import scanning
 from wxauth.simulator import WechatSimulator
 
 pytestmark = pytest.mark.django_db
@@ -183,6 +184,18 @@ def test_phone_that_is_the_same_user_already_confirms_that(
     assert newcomer.phone.post("scan/confirm", {"scan": again.scan}).status_code == 204
     assert again.state == "confirmed"
     assert WechatIdentity.objects.count() == 1
+
+
+def test_screen_is_told_of_a_failure_that_nobody_foresaw(
+    screen: Screen, newcomer: NewPhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: Any) -> None:
+        raise OperationalError("the server closed the connection")
+
+    newcomer.post("look", screen.scan)
+    monkeypatch.setattr(scanning, "link", fail)
+    check_error(newcomer.post("confirm", screen.scan), 503, "service_unavailable")
+    assert screen.state == "failed"
 
 
 def test_account_with_another_wechat_keeps_it(

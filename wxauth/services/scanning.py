@@ -11,7 +11,7 @@ from django.utils import timezone
 from wxauth import scans, tickets, tokens, transactions
 from wxauth.conf import HostUser, conf
 from wxauth.devices import NOWHERE, Device
-from wxauth.exceptions import IdentityTaken, NotRegistered, ScanInvalid, WxauthError
+from wxauth.exceptions import IdentityTaken, NotRegistered, ScanInvalid
 from wxauth.models import LoginSession
 from wxauth.scans import Scan, State
 from wxauth.services.freshness import require_fresh
@@ -115,13 +115,13 @@ def confirm_scan(*, phone: Phone, scan: str, device: Device = NOWHERE) -> None:
     found = scans.find(scan)
     owner = _owner(found)
     scans.take_decision(found, _holder(phone))
-    if owner is not None and isinstance(phone, Newcomer):
-        try:
+    state = State.FAILED
+    try:
+        if owner is not None and isinstance(phone, Newcomer):
             _link(owner, phone, device)
-        except WxauthError:
-            scans.publish(found, State.FAILED)
-            raise
-    scans.publish(found, State.CONFIRMED)
+        state = State.CONFIRMED
+    finally:  # whatever has gone wrong: the screen would wait for it
+        scans.publish(found, state)
 
 
 def refuse_scan(*, phone: Phone, scan: str) -> None:
@@ -147,22 +147,23 @@ def collect_scan(*, verifier: str, scan: str, device: Device = NOWHERE) -> SignI
     found = scans.find_own(scan, verifier=verifier)
     if "owner" in found.facts:
         raise ScanInvalid(reason="it signs nobody in")
-    phone = open_session_of(sid=UUID(scans.collect(found)))
-    if phone is None:
-        raise ScanInvalid(reason="the phone is signed out by now")
-    app = conf.app(phone.app or None)
-    now = timezone.now()
-    session = transactions.run(
-        lambda: open_session(
+    sid = UUID(scans.collect(found))
+
+    def step() -> LoginSession:
+        phone = open_session_of(sid=sid)
+        if phone is None:
+            raise ScanInvalid(reason="the phone is signed out by now")
+        return open_session(
             phone.user,
             phone.identity,
-            app=app,
+            app=conf.app(phone.app or None),
             device=device,
-            now=now,
+            now=timezone.now(),
             registered=False,
             began_at=phone.created_at,
         )
-    )
+
+    session = transactions.run(step)
     return SignIn(
         user=session.user,
         identity=session.identity,

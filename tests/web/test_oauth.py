@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import make_password
 from django.core.cache import caches
 from django.db import OperationalError, connections
@@ -716,15 +717,6 @@ def test_linking_that_somebody_else_ends_is_refused(
     assert not WechatIdentity.objects.filter(app_id=browser.apps["site"].app_id).exists()
 
 
-def test_linking_that_cannot_begin_does_not_lead_to_a_sign_in(
-    browser: Browser, alice_by_password: Any, settings: Any
-) -> None:
-    """Which would make an account of its own."""
-    settings.WXAUTH_THROTTLE_RATES = {"address": "1/min"}
-    bind(browser)
-    assert 'class="button"' not in check_page(bind(browser), 429, "rate_limited")
-
-
 def test_link_that_comes_again_signs_nobody_in(browser: Browser, alice_by_password: Any) -> None:
     state, code = sent_to(bind(browser))["state"], browser.code("site")
     for _ in range(2):
@@ -733,6 +725,22 @@ def test_link_that_comes_again_signs_nobody_in(browser: Browser, alice_by_passwo
     browser.client.force_login(bob, MODEL_BACKEND)
     check_page(browser.back(state, code, alias="site"), 400, "state_invalid")
     assert browser.user_id == str(bob.pk)
+
+
+def test_linking_that_fails_does_not_lead_to_a_sign_in(
+    browser: Browser, alice_by_password: Any, settings: Any
+) -> None:
+    """Which would make an account of its own, and leave the identity there."""
+    state = sent_to(bind(browser))["state"]
+    query = {"state": state}
+    refused = browser.client.get("/wechat/callback/site/", query)
+    text = check_page(refused, 403, "authorization_refused")
+    assert "/wechat/start/" not in text
+    text = check_page(browser.back("forged", alias="site"), 400, "state_invalid")
+    assert "/wechat/start/" not in text
+    settings.WXAUTH_THROTTLE_RATES = {"address": "1/min"}
+    browser.client.get("/wechat/start/site/")
+    assert "/wechat/start/" not in check_page(bind(browser), 429, "rate_limited")
 
 
 def test_identity_of_somebody_else_is_not_linked(
@@ -767,6 +775,16 @@ def test_cache_that_does_not_answer_is_a_page(
     check_page(browser.back(state), 503, "service_unavailable")
     check_page(browser.client.get("/wechat/start/account/"), 503, "service_unavailable")
     assert browser.user_id is None
+
+
+def test_database_that_does_not_answer_is_a_page(
+    browser: Browser, alice_by_password: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(ModelBackend, "get_user", fail)
+    check_page(bind(browser), 503, "service_unavailable")
 
 
 def test_limit_is_a_page(browser: Browser, settings: Any) -> None:

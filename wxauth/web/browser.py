@@ -7,11 +7,13 @@ from uuid import UUID
 
 from django.contrib.auth import login, logout
 from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.db import InterfaceError, OperationalError
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from wxauth import backends, services
+from wxauth.conf import HostUser
 from wxauth.devices import Device
 from wxauth.exceptions import FreshSignInRequired, TokenInvalid
 from wxauth.models import LoginSession
@@ -39,6 +41,14 @@ def session_of(request: HttpRequest) -> LoginSession | None:
     return None if sid is None else services.open_session_of(sid=UUID(sid))
 
 
+def seems_signed_in(request: HttpRequest) -> bool:
+    """Tell whether somebody is signed in here, or was when the database still answered."""
+    try:
+        return _user(request) is not None
+    except (OperationalError, InterfaceError):
+        return True  # who has no session is not looked up
+
+
 def own_session(request: HttpRequest) -> LoginSession:
     """
     Return the session of who is signed in in this browser, by WeChat or by any other backend.
@@ -47,9 +57,8 @@ def own_session(request: HttpRequest) -> LoginSession:
     user's sessions, and can be ended there. Raise ``TokenInvalid`` when nobody is signed in,
     ``FreshSignInRequired`` when it is not known since when, or ``UserInactive``.
     """
-    user = getattr(request, "user", None)
-    session = session_of(request)
-    if user is None or not user.is_authenticated:
+    user, session = _user(request), session_of(request)
+    if user is None:
         raise TokenInvalid(reason="the browser is not signed in")
     if session is not None and session.user_id == user.pk:
         return session
@@ -102,6 +111,11 @@ def remember_browser(request: HttpRequest, response: HttpResponse, secret: str) 
         secure=request.is_secure(),
         samesite="Lax",  # it has to come along on the way back from WeChat
     )
+
+
+def _user(request: HttpRequest) -> HostUser | None:
+    user = getattr(request, "user", None)
+    return user if user is not None and user.is_authenticated else None
 
 
 def _cookie(request: HttpRequest) -> str:

@@ -88,18 +88,19 @@ class BrowserView(View):
     def fail(self, request: HttpRequest, error: Exception) -> HttpResponse:
         failure = read_failure(error)
         assert failure is not None  # each of the kinds that are caught above has a meaning
-        user = getattr(request, "user", None)
+        signed_in = browser.seems_signed_in(request)
         context = {
             "sentence": gettext(failure.detail),
             "code": failure.code,
-            "signed_in": user is not None and user.is_authenticated,
+            "signed_in": signed_in,
             "again": None,
             "login": None,
         }
         if failure.action == "login_again" and self.begun is None:
             context["login"] = login_address(request)
         elif failure.action != "stop":
-            context["again"] = self.start_again()
+            # Who is signed in wanted to link: a sign-in would make an account of its own.
+            context["again"] = self.begun or (None if signed_in else self.start_again())
         response = render(request, "wxauth/web/error.html", context, status=failure.status)
         if failure.retry_after is not None:
             response["Retry-After"] = str(int(failure.retry_after) + 1)
@@ -107,8 +108,6 @@ class BrowserView(View):
 
     def start_again(self) -> str | None:
         """Return where to try once more, if that can help."""
-        if self.begun is not None:
-            return self.begun
         try:
             app = services.oauth_app(self.kwargs.get("alias", ""))
         except UnknownApp:
@@ -138,7 +137,6 @@ class Bind(BrowserView):
     """
 
     http_method_names = ["post"]
-    kinds = ()  # who begins anew without a form is signed in instead, perhaps with a new account
 
     def post(self, request: HttpRequest, alias: str) -> HttpResponse:
         session = browser.own_session(request)
@@ -204,13 +202,12 @@ class Callback(BrowserView):
         flow: str,
         oauth_code: str,
     ) -> dict[str, Any]:
+        outcome = {}
         try:
             sid = self._sign_in(request, app, pending.facts, flow=flow, oauth_code=oauth_code)
-        except Exception as error:  # whatever it is, or the next one would wait for this one
-            oauth_states.finish(pending, {"error": getattr(error, "code", "fault")})
-            raise
-        outcome = {"sid": sid.hex}
-        oauth_states.finish(pending, outcome)
+            outcome = {"sid": sid.hex}
+        finally:  # whatever has gone wrong: who comes once more would wait for it
+            oauth_states.finish(pending, outcome)
         return outcome
 
     def _sign_in(
@@ -244,7 +241,7 @@ class Callback(BrowserView):
         self, request: HttpRequest, facts: dict[str, Any], outcome: dict[str, Any], *, flow: str
     ) -> HttpResponse:
         if "sid" not in outcome:
-            raise StateInvalid(reason=f"used, and it failed: {outcome.get('error')}")
+            raise StateInvalid(reason="used, and it failed")
         session = services.open_session_of(sid=UUID(outcome["sid"]))
         if session is None:
             raise StateInvalid(reason="used, and the session is over")

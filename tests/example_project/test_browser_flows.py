@@ -251,10 +251,10 @@ def test_code_for_the_mini_program_signs_in(visitor: Visitor, answer: str) -> No
         expect(state).to_have_text("Waiting for your phone.")
 
 
-@pytest.mark.parametrize("fault", ["no connection", "no cache"])
-def test_code_signs_in_when_the_fault_is_over(visitor: Visitor, fault: str) -> None:
+@pytest.mark.parametrize("fault", ["no connection", 429, 503])
+def test_code_signs_in_when_the_fault_is_over(visitor: Visitor, fault: Any) -> None:
     def fail(route: Any) -> None:
-        route.abort() if fault == "no connection" else route.fulfill(status=503, body="{}")
+        route.abort() if fault == "no connection" else route.fulfill(status=fault, body="{}")
 
     phone = Phone(visitor.demo, visitor.name)
     visitor.page.goto(f"{visitor.demo.url}/browser")

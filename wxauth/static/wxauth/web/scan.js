@@ -42,12 +42,11 @@
     if (form.dataset.next) return location.replace(form.dataset.next); // there is nobody to sign in
     try {
       const response = await fetch(form.action, { method: "POST", body: new FormData(form) });
-      if (!response.ok) return say(response.status < 500 ? "expired" : "offline");
-      location.replace((await response.json()).next);
+      if (response.ok) return location.replace((await response.json()).next);
+      return say(response.status < 429 ? "expired" : "offline"); // too many requests, or an outage
     } catch {
-      say("offline");
+      return say("offline");
     }
-    return null;
   }
 
   async function watch() {

@@ -10,8 +10,8 @@ import pytest
 from django.core.cache import caches
 
 from tests.cache_dump import everything_in_the_cache
-from wxauth import handovers, oauth_states
-from wxauth.exceptions import StateInvalid, TicketInvalid
+from wxauth import handovers, oauth_states, scans
+from wxauth.exceptions import ScanTaken, StateInvalid, TicketInvalid
 
 CROWD = 16
 
@@ -23,7 +23,7 @@ def at_once(call: Callable[[], Any]) -> list[Any]:
         barrier.wait(10)
         try:
             return call()
-        except TicketInvalid as error:
+        except (TicketInvalid, ScanTaken) as error:
             return error
 
     with ThreadPoolExecutor(CROWD) as pool:
@@ -78,6 +78,13 @@ def test_cache_does_not_tell_states_and_tickets() -> None:
     for secret in secrets:
         assert secret not in kept
     assert len(set(secrets)) == 5
+
+
+def test_phone_that_looks_twice_at_once_has_the_scan() -> None:
+    scan = scans.begin(verifier="v", facts={})
+    assert at_once(lambda: scans.hold(scan, "phone")) == [None] * CROWD
+    with pytest.raises(ScanTaken):
+        scans.hold(scan, "another")
 
 
 def test_states_are_of_160_random_bits_in_letters_and_digits() -> None:

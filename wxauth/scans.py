@@ -75,9 +75,9 @@ def find_own(text: str, *, verifier: str) -> Scan:
 
 def hold(scan: Scan, holder: str) -> None:
     """Note who has scanned it. All others get ``ScanTaken`` from now on."""
-    if _first(scan, "held"):
-        _put(scan, "holder", holder)
-    elif holder_of(scan) != holder:
+    name = f"{_name(scan.text)}:holder"
+    is_first = sealed_cache.put_first(name, holder.encode(), ttl=scan.seconds_left)
+    if not is_first and holder_of(scan) != holder:
         raise ScanTaken(reason="scanned by another phone")
 
 

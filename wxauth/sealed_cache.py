@@ -41,6 +41,13 @@ def put(name: str, secret: bytes, *, ttl: float) -> None:
         cache.set(name, sealing.seal(secret, name=name), timeout=ttl)
 
 
+@sensitive_variables("secret")
+def put_first(name: str, secret: bytes, *, ttl: float) -> bool:
+    """Do what ``put`` does, unless something is kept there. Of many at once, one is told True."""
+    with open_cache() as cache:
+        return bool(cache.add(name, sealing.seal(secret, name=name), timeout=ttl))
+
+
 def get(name: str) -> bytes | None:
     """Return what is kept under ``name``; None when it is gone, or no key of ours opens it."""
     with open_cache() as cache:

@@ -2,10 +2,13 @@
 
 import os
 import socket
+import socketserver
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -221,10 +224,28 @@ def test_host_that_does_not_answer_is_left(
         fetch(local(make_server(HANG)))
 
 
-def test_host_that_drips_is_left(make_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downloads, "WHOLE", -1)
-    with pytest.raises(Unavailable, match="slow"):
-        fetch(local(make_server(http(b"x" * 100_000, headers=PNG))))
+class Dripping(socketserver.StreamRequestHandler):
+    """Sends a byte now and then, always before the reader gives up on the next one."""
+
+    def handle(self) -> None:
+        self.rfile.readline()
+        self.wfile.write(http(b"x" * 300, headers=PNG)[:-300])
+        for _ in range(300):
+            self.wfile.write(b"x")
+            time.sleep(0.01)
+
+
+def test_host_that_drips_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "WHOLE", 0.1)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping) as server:
+        server.block_on_close = False
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # we hang up
+        Thread(target=server.serve_forever, daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="slow"):
+            fetch(f"http://127.0.0.1:{server.server_address[1]}/a.png")
+        assert time.monotonic() - began < 2, "it waited for the whole picture"
+        server.shutdown()
 
 
 def test_port_on_which_nobody_listens_is_unavailable(closed_port: int) -> None:

@@ -146,7 +146,8 @@ def _read(pool: urllib3.HTTPConnectionPool, target: Target) -> bytes:
     try:
         _check(response)
         content = b""
-        for piece in response.stream(PIECE, decode_content=False):
+        # What is there, and not a whole piece: a host that drips would never be through with one.
+        while piece := response.read1(PIECE, decode_content=False):
             content += piece
             if len(content) > MAX_BYTES:
                 raise Refused("too many bytes")

@@ -8,7 +8,6 @@ happens at the same moment: by the one whose mark in the cache is the first.
 import hashlib
 import hmac
 import json
-import re
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -20,7 +19,6 @@ from wxauth.exceptions import ScanInvalid, ScanTaken
 
 TTL = 120  # seconds
 BYTES = 15  # 120 bits; the scene of a mini program's code has room for 32 characters
-_SCAN = re.compile(r"[0-9a-f]{30}")
 
 
 class State(StrEnum):
@@ -58,7 +56,7 @@ def begin(*, verifier: str, facts: dict[str, Any]) -> Scan:
 
 def find(text: str) -> Scan:
     """Return the scan; raise ``ScanInvalid`` or ``StoreUnavailable``."""
-    kept = sealed_cache.get(_name(text)) if _SCAN.fullmatch(text) else None
+    kept = sealed_cache.get(_name(text))
     ends_at, facts, digest = json.loads(kept) if kept is not None else (0, {}, "")
     if ends_at <= time.time():
         raise ScanInvalid(reason="unknown or expired")

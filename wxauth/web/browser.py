@@ -98,7 +98,7 @@ def sign_out_browser(request: HttpRequest) -> None:
 
 def browser_secret(request: HttpRequest) -> str | None:
     """Return what the browser was given when it began a sign-in, or None."""
-    return request.COOKIES.get(_cookie(request)) or None
+    return request.COOKIES.get(_cookie(request))
 
 
 def remember_browser(request: HttpRequest, response: HttpResponse, secret: str) -> None:

@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
-from django.utils.cache import add_never_cache_headers, patch_vary_headers
+from django.utils.cache import add_never_cache_headers
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
@@ -68,7 +68,6 @@ class BrowserView(View):
             except (WxauthError, APIException, OperationalError, InterfaceError) as error:
                 response = self.fail(request, error)
         response.headers.setdefault("Content-Language", language)
-        patch_vary_headers(response, ["Accept-Language", "Cookie"])
         add_never_cache_headers(response)
         # The address holds a code and a state, or a ticket.
         response.headers.setdefault("Referrer-Policy", "no-referrer")
@@ -168,13 +167,13 @@ class Callback(BrowserView):
         if not oauth_code:
             raise AuthorizationRefused(reason="WeChat sent no code")
         if oauth_states.claim(pending):
-            outcome = self._first(request, app, pending, flow=flow, oauth_code=oauth_code)
+            session = self._first(request, app, pending, flow=flow, oauth_code=oauth_code)
         else:
-            found = oauth_states.outcome(pending)
-            if found is None:  # the first one is on its way at this moment
+            outcome = oauth_states.outcome(pending)
+            if outcome is None:  # the first one is on its way at this moment
                 return self._wait(request)
-            outcome = found
-        return self._arrive(request, pending.facts, outcome, flow=flow)
+            session = self._find(outcome)
+        return self._arrive(request, pending.facts, session, flow=flow)
 
     @staticmethod
     def _begun(app: WechatApp, facts: dict[str, Any], flow: str) -> str:
@@ -201,14 +200,14 @@ class Callback(BrowserView):
         *,
         flow: str,
         oauth_code: str,
-    ) -> dict[str, Any]:
+    ) -> LoginSession:
         outcome = {}
         try:
-            sid = self._sign_in(request, app, pending.facts, flow=flow, oauth_code=oauth_code)
-            outcome = {"sid": sid.hex}
+            session = self._sign_in(request, app, pending.facts, flow=flow, oauth_code=oauth_code)
+            outcome = {"sid": session.id.hex}
         finally:  # whatever has gone wrong: who comes once more would wait for it
             oauth_states.finish(pending, outcome)
-        return outcome
+        return session
 
     def _sign_in(
         self,
@@ -218,14 +217,14 @@ class Callback(BrowserView):
         *,
         flow: str,
         oauth_code: str,
-    ) -> UUID:
+    ) -> LoginSession:
         device = browser.device(request, is_browser=flow == SESSION)
         owner = self._owner(request, facts)
         proof = services.confirm_oauth_code(oauth_code=oauth_code, app=app.alias)
         if owner is not None:
             services.bind_oauth(session=owner, proof=proof, device=device)
-            return owner.id
-        return services.sign_in_by_oauth(proof=proof, device=device).session.id
+            return owner
+        return services.sign_in_by_oauth(proof=proof, device=device).session
 
     @staticmethod
     def _owner(request: HttpRequest, facts: dict[str, Any]) -> LoginSession | None:
@@ -237,14 +236,20 @@ class Callback(BrowserView):
             raise StateInvalid(reason="somebody else is signed in by now")
         return session
 
-    def _arrive(
-        self, request: HttpRequest, facts: dict[str, Any], outcome: dict[str, Any], *, flow: str
-    ) -> HttpResponse:
+    @staticmethod
+    def _find(outcome: dict[str, Any]) -> LoginSession:
+        """Return the session in which the first one has ended."""
         if "sid" not in outcome:
             raise StateInvalid(reason="used, and it failed")
         session = services.open_session_of(sid=UUID(outcome["sid"]))
         if session is None:
             raise StateInvalid(reason="used, and the session is over")
+        return session
+
+    @staticmethod
+    def _arrive(
+        request: HttpRequest, facts: dict[str, Any], session: LoginSession, *, flow: str
+    ) -> HttpResponse:
         address = facts["next"]
         if flow == TICKET:
             fields = urlencode({TICKET_FIELD: handovers.issue(session.id)})

@@ -18,7 +18,9 @@ from django.core.cache.backends import locmem
 from django.db import connection
 from rest_framework.test import APIClient
 
+from tests.counting import Counter, counter
 from wxauth.conf import WechatApp, conf
+from wxauth.simulator import WechatSimulator
 from wxauth.sms.base import SmsMessage
 from wxauth.sms.memory import outbox as sent_messages
 
@@ -125,3 +127,14 @@ def local_memory(settings: Any) -> None:
             "LOCATION": uuid4().hex,
         }
     }
+
+
+@pytest.fixture
+def recording_cache(settings: Any) -> None:
+    settings.CACHES = {"default": {"BACKEND": "tests.counting.RecordingCache"}}
+
+
+@pytest.fixture
+def counted(recording_cache: None, wechat_simulator: WechatSimulator) -> Counter:
+    """Return a context that counts what happens in it."""
+    return counter(wechat_simulator)

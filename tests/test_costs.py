@@ -1,20 +1,15 @@
 """What each route costs: SQL statements, cache calls, calls to WeChat. Counted, not timed."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.core.cache import caches
-from django.core.cache.backends.locmem import LocMemCache
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.api.sms import Line
+from tests.counting import Counter
 from tests.phone import Phone
 from wxauth.conf import WechatApp
 from wxauth.models import Referral, SmsCode, WechatProfile, WechatUnion
@@ -22,96 +17,9 @@ from wxauth.services import read_invite_code
 from wxauth.simulator import WechatSimulator
 from wxauth.sms.base import SmsMessage
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.usefixtures("recording_cache"), pytest.mark.django_db]
 
-# Their number is the number of blocks, and a test adds one of its own.
-TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK")
 EXCHANGE, PHONE_NUMBER = "/sns/jscode2session", "/wxa/business/getuserphonenumber"
-
-
-class RecordingCache(LocMemCache):
-    """A cache that keeps a list of what it is asked, as (method, first part of the key)."""
-
-    calls: list[tuple[str, str]]
-
-    def __init__(self, name: str, params: dict[str, Any]) -> None:
-        super().__init__(name, params)
-        self.calls = []
-
-    def _record(self, method: str, key: str) -> None:
-        self.calls.append((method, ":".join(key.split(":")[:2])))
-
-    def get(self, key: str, *args: Any, **kwargs: Any) -> Any:
-        self._record("get", key)
-        return super().get(key, *args, **kwargs)
-
-    def set(self, key: str, *args: Any, **kwargs: Any) -> None:
-        self._record("set", key)
-        super().set(key, *args, **kwargs)
-
-    def add(self, key: str, *args: Any, **kwargs: Any) -> bool:
-        self._record("add", key)
-        return super().add(key, *args, **kwargs)
-
-    def incr(self, key: str, *args: Any, **kwargs: Any) -> int:
-        self._record("incr", key)
-        return super().incr(key, *args, **kwargs)
-
-    def touch(self, key: str, *args: Any, **kwargs: Any) -> bool:
-        self._record("touch", key)
-        return super().touch(key, *args, **kwargs)
-
-    def has_key(self, key: str, *args: Any, **kwargs: Any) -> bool:
-        self._record("has_key", key)
-        return super().has_key(key, *args, **kwargs)
-
-    def delete(self, key: str, *args: Any, **kwargs: Any) -> bool:
-        self._record("delete", key)
-        return super().delete(key, *args, **kwargs)
-
-
-@dataclass
-class Costs:
-    """What was counted: SQL by its first word, cache calls, paths at WeChat."""
-
-    sql: list[str] = field(default_factory=list)
-    cache: list[tuple[str, str]] = field(default_factory=list)
-    wechat: list[str] = field(default_factory=list)
-
-    @property
-    def verbs(self) -> list[str]:
-        return [statement.split()[0].upper() for statement in self.sql]
-
-    @property
-    def beside_rate_limit(self) -> list[tuple[str, str]]:
-        return [call for call in self.cache if call[1] != "wxauth:throttle"]
-
-
-Counter = Callable[[], Any]
-
-
-@pytest.fixture(autouse=True)
-def _recording_cache(settings: Any) -> None:
-    settings.CACHES = {"default": {"BACKEND": f"{__name__}.RecordingCache"}}
-
-
-@pytest.fixture
-def counted(wechat_simulator: WechatSimulator) -> Counter:
-    """Return a context that counts what happens in it."""
-
-    @contextmanager
-    def counted() -> Iterator[Costs]:
-        costs = Costs()
-        cache: Any = caches["default"]
-        calls_before, requests_before = len(cache.calls), len(wechat_simulator.requests)
-        with CaptureQueriesContext(connection) as captured:
-            yield costs
-        statements = [query["sql"].strip() for query in captured.captured_queries]
-        costs.sql += [sql for sql in statements if not sql.upper().startswith(TRANSACTION)]
-        costs.cache += cache.calls[calls_before:]
-        costs.wechat += [call.path for call in wechat_simulator.requests[requests_before:]]
-
-    return counted
 
 
 @pytest.fixture

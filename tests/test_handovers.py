@@ -45,6 +45,13 @@ def test_unknown_ticket_is_refused(ticket: str) -> None:
         handovers.redeem(ticket)
 
 
+def test_ticket_whose_key_is_gone_is_refused(settings: Any) -> None:
+    ticket = handovers.issue(uuid4())
+    settings.WXAUTH_ENCRYPTION_KEYS = ["another key, as after a leak"]
+    with pytest.raises(TicketInvalid):
+        handovers.redeem(ticket)
+
+
 def test_one_of_many_claims_a_state() -> None:
     state = oauth_states.issue(verifier="v", app="a", flow="f", facts={"next": "/"})
     pending = oauth_states.look(state, verifier="v", app="a", flow="f")

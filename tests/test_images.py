@@ -54,6 +54,12 @@ def test_transparent_picture_stays_transparent() -> None:
     assert opened(clean).getpixel((0, 0))[3] == 0
 
 
+def test_picture_of_few_colours_stays_transparent() -> None:
+    buffer = io.BytesIO()
+    Image.new("P", (10, 10), 0).save(buffer, "PNG", transparency=0)
+    assert images.clean(buffer.getvalue()).extension == "png"
+
+
 def test_place_comment_and_tail_stay_behind() -> None:
     exif = Image.Exif()
     exif[0x9286] = "at home"  # UserComment

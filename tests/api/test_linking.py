@@ -14,7 +14,7 @@ from tests.phone import Phone
 from wxauth import session_keys, tokens
 from wxauth.backends import WechatBackend
 from wxauth.conf import WechatApp
-from wxauth.exceptions import LastSignInMethod
+from wxauth.exceptions import LastSignInMethod, WechatSessionStale
 from wxauth.models import (
     AuditEvent,
     LoginSession,
@@ -230,8 +230,11 @@ class TestUnbindWechat:
         bind(member, elsewhere)
         elsewhere.sign_in("login")
         old = LoginSession.objects.get(identity__app_id=elsewhere.app.app_id)
+        assert session_keys.fetch(old.id)
         with received("user_logged_out") as heard:
             assert unbind(member, app="foreign").json() == {"signed_out": False}
+        with pytest.raises(WechatSessionStale):
+            session_keys.fetch(old.id)
         check_refusal(elsewhere.client.get("/api/me"), 401, "token_invalid")
         assert member.client.get("/api/me").status_code == 200
         assert [each["sessions"] for each in heard["user_logged_out"]] == [[old.id]]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tests.test_images import picture
 from wxauth import services
-from wxauth.exceptions import ImageInvalid, InvalidInput
+from wxauth.exceptions import ImageInvalid, InvalidInput, TokenInvalid
 from wxauth.models import LoginSession, WechatProfile
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +81,14 @@ def test_picture_of_somebody_else_stays(
     with django_capture_on_commit_callbacks(execute=True):
         services.change_profile(user=thief, changes={"avatar_url": ""})
     assert file.exists()
+
+
+def test_picture_of_who_has_gone_is_not_stored(make_user: Any, tmp_path: Path) -> None:
+    user = make_user()
+    type(user).objects.all().delete()
+    with pytest.raises(TokenInvalid):
+        services.store_avatar(user=user, content=picture())
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +17,11 @@ from django.db import connections
 from django.utils import timezone
 
 from tests.services.test_oauth import prove  # noqa: F401  a fixture
+from tests.test_images import picture
 from tests.web.conftest import apps, wechat  # noqa: F401  fixtures
 from wxauth import services
 from wxauth.conf import WechatApp
-from wxauth.exceptions import WechatReauthorize, WechatScopeMissing, WechatUnavailable
+from wxauth.exceptions import UnknownApp, WechatReauthorize, WechatScopeMissing, WechatUnavailable
 from wxauth.models import ProviderToken, WechatIdentity, WechatProfile
 from wxauth.services import provider_tokens
 from wxauth.services.exporting import export
@@ -165,6 +167,22 @@ def test_access_that_ends_is_renewed_and_kept(
     assert "secret" not in wechat.calls(REFRESH)[0].query
 
 
+def test_access_is_renewed_again_and_again(identity: WechatIdentity, time_machine: Any) -> None:
+    for _ in range(3):
+        time_machine.move_to(timezone.now() + timedelta(hours=3))
+        access = services.provider_access(identity=identity).access_token
+        assert access == texts().access_token
+        assert ProviderToken.objects.get().access_ends_at > timezone.now()
+
+
+def test_app_that_is_no_longer_configured_renews_nothing(
+    identity: WechatIdentity, settings: Any
+) -> None:
+    settings.WXAUTH_APPS = {"account": settings.WXAUTH_APPS["account"]}
+    with pytest.raises(UnknownApp):
+        services.refresh_provider_token(identity=identity)
+
+
 def test_access_that_ends_within_minutes_is_prolonged(
     identity: WechatIdentity, time_machine: Any
 ) -> None:
@@ -275,6 +293,18 @@ def test_profile_is_refreshed(identity: WechatIdentity, wechat: WechatSimulator)
     profile = WechatProfile.objects.get()
     assert (profile.nickname, profile.avatar_url) == (told.nickname, told.avatar_url)
     assert (profile.nickname, profile.gender) == ("小明", 2)
+
+
+def test_uploaded_picture_goes_when_the_profile_is_refreshed(
+    identity: WechatIdentity, settings: Any, tmp_path: Path, django_capture_on_commit_callbacks: Any
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    address = services.store_avatar(user=identity.user, content=picture())
+    changes = {"avatar_url": f"https://a.example/{address}"}
+    services.change_profile(user=identity.user, changes=changes)
+    with django_capture_on_commit_callbacks(execute=True):
+        services.refresh_profile(identity=identity)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("name", ["微信用户", ""])

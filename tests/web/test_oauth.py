@@ -11,8 +11,10 @@ import pytest
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.core.cache import caches
 from django.db import OperationalError, connections
+from django.http import HttpRequest
 from django.test import Client
 from django.test.utils import override_script_prefix
 from django.utils import timezone
@@ -66,6 +68,7 @@ def test_browser_gets_a_cookie_that_scripts_and_other_sites_do_not(browser: Brow
     assert cookie["httponly"]
     assert cookie["samesite"] == "Lax"
     assert not cookie["secure"]
+    assert cookie["max-age"] == 86_400
     value = cookie.value
     browser.start()
     assert browser.client.cookies["wxauth_browser"].value == value  # for tabs that are on their way
@@ -475,6 +478,16 @@ def test_listed_site_and_own_pages_are_reached(browser: Browser) -> None:
         assert browser.sign_in(next=wanted)["Location"] == wanted
 
 
+def test_secure_site_sends_nobody_to_itself_without_https(browser: Browser) -> None:
+    def go(path: str, **query: str) -> Any:
+        return browser.client.get(path, query, secure=True)
+
+    for scheme, location in (("http", "/orders/"), ("https", "https://testserver/x")):
+        state = sent_to(go("/wechat/start/account/", next=f"{scheme}://testserver/x"))["state"]
+        way_back = {"state": state, "code": browser.code()}
+        assert go("/wechat/callback/account/", **way_back)["Location"] == location
+
+
 # A ticket for the tokens
 
 
@@ -511,6 +524,15 @@ def test_ticket_ends_after_two_minutes_and_with_its_session(
     late = ticket()
     time_machine.move_to(timezone.now() + timedelta(seconds=121))
     assert redeem(late).json()["code"] == "ticket_invalid"
+
+
+def test_session_behind_a_ticket_lasts_as_long_as_its_tokens(
+    browser: Browser, settings: Any
+) -> None:
+    settings.SESSION_COOKIE_AGE = 3600
+    browser.sign_in(flow="ticket")
+    session = LoginSession.objects.get()
+    assert session.expires_at - session.created_at > timedelta(days=1)
 
 
 # The end
@@ -567,6 +589,12 @@ def test_middleware_asks_nothing_of_other_browsers(
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "wxauth.web.middleware.LoginSessionMiddleware"]
     with django_assert_num_queries(0):
         client.get("/admin/login/")
+
+
+def test_sign_in_outside_of_a_browser_is_no_concern_of_ours(alice_by_password: Any) -> None:
+    for request in (None, HttpRequest()):
+        for signal in (user_logged_in, user_logged_out):
+            signal.send(sender=User, request=request, user=alice_by_password)
 
 
 # Linking
@@ -668,6 +696,16 @@ def test_page_leads_to_the_sign_in_of_a_project_below_a_path(
     assert 'href="/shop/admin/login/?next=%2Fwechat%2F' in check_page(
         response, 401, "token_invalid"
     )
+
+
+@pytest.mark.parametrize(("query", "mark"), [("", "?"), ("?a=b", "&amp;")])
+def test_page_that_wants_a_sign_in_is_come_back_to(
+    browser: Browser, settings: Any, query: str, mark: str
+) -> None:
+    settings.LOGIN_URL = f"https://id.shop.example/{query}"
+    text = check_page(browser.client.get("/wechat/scan/bind/?next=/x"), 401, "token_invalid")
+    way_back = "next=%2Fwechat%2Fscan%2Fbind%2F%3Fnext%3D%2Fx"
+    assert f'href="https://id.shop.example/{query}{mark}{way_back}"' in text
 
 
 def test_sign_in_from_before_wxauth_does_not_link(browser: Browser, alice_by_password: Any) -> None:
@@ -791,7 +829,9 @@ def test_limit_is_a_page(browser: Browser, settings: Any) -> None:
     settings.WXAUTH_THROTTLE_RATES = {"address": "2/min"}
     for _ in range(2):
         browser.start()
-    check_page(browser.client.get("/wechat/start/account/"), 429, "rate_limited")
+    response = browser.client.get("/wechat/start/account/")
+    check_page(response, 429, "rate_limited")
+    assert 1 <= int(response["Retry-After"]) <= 61
 
 
 def test_page_speaks_the_language_of_the_browser(browser: Browser) -> None:

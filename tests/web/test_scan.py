@@ -108,6 +108,7 @@ def test_phone_that_says_yes_signs_the_screen_in(phone: Phone, screen: Screen) -
 def test_code_is_on_the_page_and_comes_from_nowhere_else(screen: Screen) -> None:
     assert 'src="data:image/svg+xml' in screen.html
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', screen.html)
+    assert "script-src 'self'" in screen.csp
     assert "'unsafe-inline'" not in screen.csp
     assert "<script>" not in screen.html
 
@@ -130,6 +131,12 @@ def test_code_ends_after_two_minutes(phone: Phone, screen: Screen, time_machine:
     check_error(phone.post("scan/look", {"scan": screen.scan}), 400, "scan_invalid")
 
 
+def test_codes_in_two_tabs_are_good_both(screen: Screen) -> None:
+    first = screen.scan
+    screen.show()
+    assert (screen.state(first), screen.state()) == ("waiting", "waiting")
+
+
 def test_code_is_good_once(phone: Phone, screen: Screen) -> None:
     """Incident 35."""
     say_yes(phone, screen.scan)
@@ -143,6 +150,7 @@ def test_scan_is_tied_to_the_browser_that_shows_it(phone: Phone, screen: Screen)
     say_yes(phone, screen.scan)
     thief = Screen()
     assert thief.state(screen.scan) == "expired"  # without any cookie
+    assert thief.collect(screen.scan).status_code == 400
     thief.show()
     assert thief.state(screen.scan) == "expired"
     assert thief.collect(screen.scan).status_code == 400
@@ -339,6 +347,7 @@ def stream(screen: Screen, act: Callable[[str], Any], scan: str | None = None) -
         response = await client.get("/wechat/scan/events/", query)
         assert (response.status_code, response["Content-Type"]) == (200, "text/event-stream")
         assert "no-store" in response["Cache-Control"]
+        assert response["X-Accel-Buffering"] == "no"
         pieces = []
         async for piece in response.streaming_content:
             pieces.append(piece.decode())

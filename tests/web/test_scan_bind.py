@@ -16,8 +16,9 @@ from django.utils import timezone
 from tests.api.answers import check_error
 from tests.cache_dump import everything_in_the_cache
 from tests.phone import Phone
-from wxauth import services
+from wxauth import services, session_keys
 from wxauth.conf import WechatApp
+from wxauth.exceptions import WechatSessionStale
 from wxauth.models import AuditEvent, LoginSession, WechatIdentity, WechatUnion
 from wxauth.services import scanning
 from wxauth.simulator import WechatSimulator
@@ -100,6 +101,8 @@ def test_phone_without_an_account_is_linked_to_the_account_on_the_screen(
     assert identity.user == carol
     assert WechatUnion.objects.get().user == carol
     assert AuditEvent.objects.get(kind=AuditEvent.Kind.WECHAT_BOUND).user_key == str(carol.pk)
+    with pytest.raises(WechatSessionStale):  # the key is the phone's, and this a browser's session
+        session_keys.fetch(LoginSession.objects.get().pk)
     # From now on the phone signs in as that user, without registering.
     signed_in = newcomer.phone.sign_in("login")
     assert signed_in.status_code == 200

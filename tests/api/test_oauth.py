@@ -13,7 +13,7 @@ from django.utils import timezone
 from tests.api.answers import check_error
 from tests.web.conftest import apps, wechat  # noqa: F401  # fixtures
 from wxauth.conf import WechatApp
-from wxauth.models import LoginSession, WechatIdentity
+from wxauth.models import LoginSession, Referral, WechatIdentity
 from wxauth.simulator import WechatSimulator
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +70,22 @@ def test_single_page_goes_there_and_signs_in(client_app: App, alias: str) -> Non
     assert there["state"] == [begun["state"]]
     assert begun["expires_in"] == 600
     assert begun["verifier"] not in begun["authorization_url"]
+
+
+def test_page_of_wechat_speaks_the_language_of_the_client(client_app: App) -> None:
+    fields = {"app": "site", "redirect_uri": BACK}
+    headers = {"Accept-Language": "zh-CN"}
+    begun = Client().post("/api/oauth/start", fields, "application/json", headers=headers).json()
+    assert parse_qs(urlsplit(begun["authorization_url"]).query)["lang"] == ["cn"]
+
+
+def test_scene_and_device_are_kept(client_app: App, make_user: Callable[..., Any]) -> None:
+    fields = client_app.fields(referrer=str(make_user().pk), scene="poster")
+    headers = {"User-Agent": "Shop for Android"}
+    response = Client().post("/api/oauth/login", fields, "application/json", headers=headers)
+    assert response.status_code == 201, response.content
+    assert Referral.objects.get().scene == "poster"
+    assert LoginSession.objects.get().user_agent == "Shop for Android"
 
 
 def test_one_person_is_one_user(client_app: App) -> None:

@@ -21,12 +21,7 @@ from rest_framework.exceptions import APIException
 
 from wxauth import handovers, oauth_states, services
 from wxauth.conf import AppKind, WechatApp
-from wxauth.exceptions import (
-    AuthorizationRefused,
-    StateInvalid,
-    UnknownApp,
-    WxauthError,
-)
+from wxauth.exceptions import AuthorizationRefused, StateInvalid, UnknownApp, WxauthError
 from wxauth.models import LoginSession
 from wxauth.rest.failures import read_failure
 from wxauth.rest.language import language_of

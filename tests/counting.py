@@ -32,6 +32,11 @@ class RecordingCache(LocMemCache):
         self._record("get", key)
         return super().get(key, *args, **kwargs)
 
+    def get_many(self, keys: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        self._record("get_many", keys[0])
+        found = {key: super(RecordingCache, self).get(key) for key in keys}  # one call, as of Redis
+        return {key: value for key, value in found.items() if value is not None}
+
     def set(self, key: str, *args: Any, **kwargs: Any) -> None:
         self._record("set", key)
         super().set(key, *args, **kwargs)

@@ -73,7 +73,7 @@ def find_own(text: str, *, verifier: str) -> Scan:
 
 def hold(scan: Scan, holder: str) -> None:
     """Note who has scanned it. All others get ``ScanTaken`` from now on."""
-    name = f"{_name(scan.text)}:holder"
+    name = _part(scan, "holder")
     is_first = sealed_cache.put_first(name, holder.encode(), ttl=scan.seconds_left)
     if not is_first and holder_of(scan) != holder:
         raise ScanTaken(reason="scanned by another phone")
@@ -81,7 +81,8 @@ def hold(scan: Scan, holder: str) -> None:
 
 def holder_of(scan: Scan) -> str | None:
     """Return who has scanned it, or None."""
-    return _get(scan, "holder")
+    kept = sealed_cache.get(_part(scan, "holder"))
+    return None if kept is None else kept.decode()
 
 
 def take_decision(scan: Scan, holder: str) -> None:
@@ -94,38 +95,38 @@ def take_decision(scan: Scan, holder: str) -> None:
 
 def publish(scan: Scan, state: State) -> None:
     """Note what has been decided, for the screen."""
-    _put(scan, "decision", state)
+    sealed_cache.put(_part(scan, "decision"), state.encode(), ttl=scan.seconds_left)
 
 
 def state_of(scan: Scan) -> State:
     """Return how far it is."""
-    decision = _get(scan, "decision")
-    if decision is not None:
-        return State(decision)
-    return State.WAITING if holder_of(scan) is None else State.SCANNED
+    return _progress(scan)[0]
 
 
 def collect(scan: Scan) -> str:
     """Use a scan that is confirmed, and return its holder; once. Raise ``ScanInvalid``."""
-    holder = holder_of(scan)
-    if holder is None or state_of(scan) is not State.CONFIRMED:
+    state, holder = _progress(scan)
+    if holder is None or state is not State.CONFIRMED:
         raise ScanInvalid(reason="not confirmed")
     if not _first(scan, "collected"):
         raise ScanInvalid(reason="used")
     return holder
 
 
+def _progress(scan: Scan) -> tuple[State, str | None]:
+    """Return how far it is, and who has scanned it. One call of the cache."""
+    decision, holder = sealed_cache.get_all([_part(scan, "decision"), _part(scan, "holder")])
+    if holder is None:
+        return State.WAITING, None
+    return State.SCANNED if decision is None else State(decision.decode()), holder.decode()
+
+
 def _first(scan: Scan, step: str) -> bool:
-    return sealed_cache.first_use(f"{_name(scan.text)}:{step}", ttl=TTL)
+    return sealed_cache.first_use(_part(scan, step), ttl=TTL)
 
 
-def _put(scan: Scan, what: str, value: str) -> None:
-    sealed_cache.put(f"{_name(scan.text)}:{what}", value.encode(), ttl=scan.seconds_left)
-
-
-def _get(scan: Scan, what: str) -> str | None:
-    kept = sealed_cache.get(f"{_name(scan.text)}:{what}")
-    return None if kept is None else kept.decode()
+def _part(scan: Scan, what: str) -> str:
+    return f"{_name(scan.text)}:{what}"
 
 
 def _name(text: str) -> str:

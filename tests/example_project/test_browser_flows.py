@@ -282,7 +282,7 @@ def test_account_with_a_password_is_linked_to_wechat_by_the_code(visitor: Visito
     """The admin of the demo. Whoever comes second finds that another WeChat is linked."""
     page = visitor.page
     page.goto(f"{visitor.demo.url}/wechat/scan/bind/")
-    expect(page.locator(".code")).to_have_text("token_invalid")
+    expect(page.locator(".code")).to_have_text("not_authenticated")
     page.click(".button")
     page.fill("[name=username]", "admin")
     page.fill("[name=password]", visitor.demo.password)

@@ -23,6 +23,7 @@ from tests.cache_dump import everything_in_the_cache
 from tests.web.conftest import Browser, sent_to
 from wxauth import services
 from wxauth.conf import WechatApp
+from wxauth.exceptions import TokenInvalid
 from wxauth.models import LoginSession, WechatIdentity, WechatProfile, WechatUnion
 from wxauth.simulator import WechatSimulator
 
@@ -193,6 +194,18 @@ def test_callbacks_at_the_same_moment_are_one_sign_in(
     assert len(wechat.calls(EXCHANGE)) == 1
     assert browser.back(state, code)["Location"] == "/deliveries/"
     assert User.objects.count() == LoginSession.objects.count() == 1
+
+
+def test_callback_that_comes_again_does_not_displace_who_has_signed_in_since(
+    browser: Browser, alice_by_password: Any
+) -> None:
+    """Not even in a project without our middleware."""
+    browser.client.logout()
+    state, code = browser.start()["state"], browser.code()
+    browser.back(state, code)
+    browser.client.force_login(alice_by_password, MODEL_BACKEND)
+    check_page(browser.back(state, code), 400, "state_invalid")
+    assert browser.user_id == str(alice_by_password.pk)
 
 
 def test_second_callback_after_a_failure_says_so(browser: Browser, wechat: WechatSimulator) -> None:
@@ -633,7 +646,7 @@ def test_linking_by_a_link_is_refused(browser: Browser) -> None:
 def test_linking_wants_somebody_who_has_just_signed_in(
     browser: Browser, make_browser: Callable[..., Browser]
 ) -> None:
-    check_page(bind(make_browser("stranger")), 401, "token_invalid")
+    check_page(bind(make_browser("stranger")), 401, "not_authenticated")
     browser.sign_in()
     LoginSession.objects.update(created_at=timezone.now() - timedelta(minutes=11))
     check_page(bind(browser), 403, "fresh_sign_in_required")
@@ -682,7 +695,7 @@ def test_page_leads_to_where_the_project_signs_in(
     browser: Browser, settings: Any, login_url: str, shown: str | None
 ) -> None:
     settings.LOGIN_URL = login_url
-    text = check_page(bind(browser), 401, "token_invalid")
+    text = check_page(bind(browser), 401, "not_authenticated")
     assert re.findall(r'class="button" (href="[^"]*")', text) == ([shown] if shown else [])
     assert "/wechat/start/" not in text  # which would make an account of its own
 
@@ -694,7 +707,7 @@ def test_page_leads_to_the_sign_in_of_a_project_below_a_path(
     with override_script_prefix("/shop/"):
         response = browser.client.get("/wechat/scan/bind/")
     assert 'href="/shop/admin/login/?next=%2Fwechat%2F' in check_page(
-        response, 401, "token_invalid"
+        response, 401, "not_authenticated"
     )
 
 
@@ -703,9 +716,16 @@ def test_page_that_wants_a_sign_in_is_come_back_to(
     browser: Browser, settings: Any, query: str, mark: str
 ) -> None:
     settings.LOGIN_URL = f"https://id.shop.example/{query}"
-    text = check_page(browser.client.get("/wechat/scan/bind/?next=/x"), 401, "token_invalid")
+    text = check_page(browser.client.get("/wechat/scan/bind/?next=/x"), 401, "not_authenticated")
     way_back = "next=%2Fwechat%2Fscan%2Fbind%2F%3Fnext%3D%2Fx"
     assert f'href="https://id.shop.example/{query}{mark}{way_back}"' in text
+
+
+def test_user_who_is_gone_by_now_is_opened_no_session(alice_by_password: Any) -> None:
+    gone = User.objects.get(pk=alice_by_password.pk)
+    User.objects.all().delete()
+    with pytest.raises(TokenInvalid):
+        services.adopt_session(user=gone, began_at=timezone.now())
 
 
 def test_sign_in_from_before_wxauth_does_not_link(browser: Browser, alice_by_password: Any) -> None:
@@ -740,7 +760,7 @@ def test_sign_in_that_django_no_longer_believes_does_not_link(
 ) -> None:
     bind(browser)
     User.objects.update(password=make_password("another"))
-    check_page(bind(browser), 401, "token_invalid")
+    check_page(bind(browser), 401, "not_authenticated")
 
 
 def test_linking_that_somebody_else_ends_is_refused(

@@ -303,6 +303,14 @@ def test_polling_asks_no_database(screen: Screen, django_assert_num_queries: Any
         screen.state()
 
 
+def test_waiting_uses_up_nothing_that_a_way_back_needs(screen: Screen, settings: Any) -> None:
+    settings.WXAUTH_THROTTLE_RATES = {"address": "2/min"}
+    query = {"scan": screen.scan}
+    answers = [screen.client.get("/wechat/scan/state/", query) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert screen.client.get("/wechat/scan/").status_code == 200
+
+
 def test_code_opened_elsewhere_says_what_to_do(screen: Screen) -> None:
     response = Client().get(f"/wechat/scan/open/{screen.scan}/")
     assert response.status_code == 200

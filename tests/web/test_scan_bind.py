@@ -168,6 +168,19 @@ def test_phone_of_somebody_else_is_refused_and_the_screen_told(
     assert not WechatIdentity.objects.filter(user=carol).exists()
 
 
+def test_phone_that_was_not_signed_in_by_wechat_has_to_send_a_ticket(
+    screen: Screen, wechat_simulator: WechatSimulator, app: WechatApp
+) -> None:
+    """Or the screen would say that a WeChat is linked which nobody has shown."""
+    phone = Phone(wechat_simulator, "carol", app)
+    phone.sign_in()
+    LoginSession.objects.update(identity=None, user=screen.user)
+    check_error(phone.post("scan/look", {"scan": screen.scan}), 400, "invalid_input")
+    assert screen.state == "waiting"
+    newcomer = NewPhone(wechat_simulator, "dave", app)
+    assert newcomer.post("look", screen.scan).status_code == 200
+
+
 def test_phone_that_registers_in_between_is_not_moved(screen: Screen, newcomer: NewPhone) -> None:
     newcomer.post("look", screen.scan)
     assert newcomer.phone.sign_in().status_code == 201
@@ -232,7 +245,7 @@ def test_screen_that_is_signed_out_by_then_gets_nothing(
 def test_stranger_is_shown_no_code() -> None:
     response = Client().get("/wechat/scan/bind/")
     assert response.status_code == 401
-    assert "token_invalid" in response.content.decode()
+    assert "not_authenticated" in response.content.decode()
 
 
 def test_old_sign_in_is_shown_no_code(screen: Screen) -> None:

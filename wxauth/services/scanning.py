@@ -11,7 +11,7 @@ from django.utils import timezone
 from wxauth import scans, tickets, tokens, transactions
 from wxauth.conf import HostUser, conf
 from wxauth.devices import NOWHERE, Device
-from wxauth.exceptions import IdentityTaken, NotRegistered, ScanInvalid
+from wxauth.exceptions import IdentityTaken, InvalidInput, NotRegistered, ScanInvalid
 from wxauth.models import LoginSession
 from wxauth.scans import Scan, State
 from wxauth.services.freshness import require_fresh
@@ -83,8 +83,8 @@ def look_at_scan(*, phone: Phone, scan: str) -> ScanRequest:
 
     Nobody is signed in or linked by that. Raise ``ScanInvalid``, ``ScanTaken``,
     ``StoreUnavailable``; for a newcomer ``TicketInvalid``, and ``NotRegistered`` when the browser
-    asks to be signed in; ``IdentityTaken`` when it asks for a link, and the phone's user is not the
-    browser's.
+    asks to be signed in. When it asks for a link, ``IdentityTaken`` if the phone's user is not the
+    browser's, and ``InvalidInput`` if no WeChat has signed it in: it has to send a ticket.
     """
     found = scans.find(scan)
     owner = _owner(found)
@@ -92,6 +92,8 @@ def look_at_scan(*, phone: Phone, scan: str) -> ScanRequest:
         tickets.look(phone.ticket)
         if owner is None:
             raise NotRegistered(ticket=phone.ticket)
+    elif owner is not None and phone.identity_id is None:
+        raise InvalidInput(reason="it shows no WeChat: a ticket is missing")
     scans.hold(found, _holder(phone))
     if owner is not None and isinstance(phone, LoginSession) and phone.user_id != owner.user_id:
         scans.take_decision(found, _holder(phone))

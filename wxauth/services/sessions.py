@@ -14,6 +14,7 @@ from wxauth.devices import NOWHERE, Device
 from wxauth.exceptions import TokenInvalid
 from wxauth.models import LoginSession
 from wxauth.models.session import USER_AGENT_LENGTH
+from wxauth.services.locking import lock_entrant
 from wxauth.signals import user_logged_out
 from wxauth.tokens import AccessToken, SessionToken, TokenPair
 
@@ -73,12 +74,13 @@ def adopt_session(*, user: HostUser, began_at: datetime, device: Device = NOWHER
     Open a session for a user whom another backend has signed in at ``began_at``.
 
     So what wants a session works for them. No signal is sent: nobody signs in by this. Raise
-    ``UserInactive``.
+    ``TokenInvalid`` for a user who may not come in, or is gone.
     """
-    backends.check_entry(user)
     now = timezone.now()
-    return transactions.run(
-        lambda: LoginSession.objects.create(
+
+    def step() -> LoginSession:
+        lock_entrant(user)
+        return LoginSession.objects.create(
             user=user,
             user_agent=device.user_agent[:USER_AGENT_LENGTH],
             ip_address=device.ip_address,
@@ -86,7 +88,8 @@ def adopt_session(*, user: HostUser, began_at: datetime, device: Device = NOWHER
             rotated_at=now,
             expires_at=tokens.session_end(now, lifetime=device.session_lifetime),
         )
-    )
+
+    return transactions.run(step)
 
 
 def logout(*, session: LoginSession) -> None:

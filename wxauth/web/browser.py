@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from rest_framework.exceptions import NotAuthenticated
 
 from wxauth import backends, services
 from wxauth.conf import HostUser
@@ -49,17 +50,24 @@ def seems_signed_in(request: HttpRequest) -> bool:
         return True  # who has no session is not looked up
 
 
+def is_somebody_else(request: HttpRequest, session: LoginSession) -> bool:
+    """Tell whether another user than that of this session is signed in here."""
+    user = _user(request)
+    return user is not None and user.pk != session.user_id
+
+
 def own_session(request: HttpRequest) -> LoginSession:
     """
     Return the session of who is signed in in this browser, by WeChat or by any other backend.
 
     For the other backends one is opened now, which counts from the sign-in: it shows among the
-    user's sessions, and can be ended there. Raise ``TokenInvalid`` when nobody is signed in,
-    ``FreshSignInRequired`` when it is not known since when, or ``UserInactive``.
+    user's sessions, and can be ended there. Raise DRF's ``NotAuthenticated`` when nobody is signed
+    in, ``TokenInvalid`` when the session is over, or ``FreshSignInRequired`` when it is not known
+    since when they are signed in.
     """
     user, session = _user(request), session_of(request)
     if user is None:
-        raise TokenInvalid(reason="the browser is not signed in")
+        raise NotAuthenticated
     if session is not None and session.user_id == user.pk:
         return session
     if SID in request.session:

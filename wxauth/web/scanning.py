@@ -69,6 +69,7 @@ class ScanOpen(BrowserView):
 class ScanState(BrowserView):
     """``scan/state/?scan=``: how far it is, for the page that shows it."""
 
+    throttle_group = "scan_state"  # who only waits must not use up what a way back needs
     http_method_names = ["get", "head"]
 
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -84,6 +85,7 @@ class ScanEvents(BrowserView):
     minutes.
     """
 
+    throttle_group = ScanState.throttle_group
     http_method_names = ["get"]
 
     def get(self, request: HttpRequest) -> HttpResponseBase:

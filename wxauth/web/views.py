@@ -168,6 +168,8 @@ class Callback(BrowserView):
             if outcome is None:  # the first one is on its way at this moment
                 return self._wait(request)
             session = self._find(outcome)
+            if flow == SESSION and browser.is_somebody_else(request, session):
+                raise StateInvalid(reason="used, and somebody else has signed in since")
         return self._arrive(request, pending.facts, session, flow=flow)
 
     @staticmethod

@@ -70,6 +70,8 @@ def create_nothing():
     """Stands for a callable."""
 
 
+WEBSITE = {"WXAUTH_APPS": {"site": {**APP, "kind": "website"}}}
+SIMULATED = {"WXAUTH_API_BASE_URL": "http://127.0.0.1:8001"}
 HERE = __name__
 urlpatterns = []  # of a site that has none of our pages
 NOT_CALLABLE = f"{HERE}.SECRET"
@@ -146,6 +148,16 @@ WRONG = {
     "host is this machine, by name": ("W009", {"WXAUTH_AVATAR_HOSTS": ["localhost"]}),
     "host is this machine, by ipv6": ("W009", {"WXAUTH_AVATAR_HOSTS": ["::1"]}),
     "no middleware of ours": ("W008", {"MIDDLEWARE": []}),
+    "session that stays at home": ("W010", {"SESSION_COOKIE_SAMESITE": "Strict"}),
+    "simulator for the server only": ("W011", {**WEBSITE, **SIMULATED, "DEBUG": True}),
+    "simulator for browsers only": (
+        "W011",
+        {**WEBSITE, "WXAUTH_OPEN_BASE_URL": "http://localhost:8001", "DEBUG": True},
+    ),
+    "copies in the working directory": (
+        "W012",
+        {"WXAUTH_AVATAR_HOSTS": [".qlogo.cn"], "MEDIA_ROOT": ""},
+    ),
     "unknown cache": ("E007", {"WXAUTH_CACHE": "nowhere"}),
     "cache is none": ("E007", {"WXAUTH_CACHE": None}),
     "cache of no class": ("E007", {"CACHES": {"default": {"BACKEND": "no.such.Cache"}}}),
@@ -257,7 +269,21 @@ RIGHT = {
         }
     },
     "https proxy": {"WXAUTH_API_BASE_URL": "https://proxy.example.com:8443/wechat/"},
-    "simulator, debug": {"WXAUTH_API_BASE_URL": "http://127.0.0.1:8001", "DEBUG": True},
+    "simulator without pages": {"WXAUTH_APPS": {"a": APP}, **SIMULATED, "DEBUG": True},
+    "simulator": {
+        **WEBSITE,
+        **SIMULATED,
+        "WXAUTH_OPEN_BASE_URL": "http://localhost:8001",
+        "DEBUG": True,
+    },
+    "session that goes everywhere": {"SESSION_COOKIE_SAMESITE": "None"},
+    "strict session, and no pages": {"SESSION_COOKIE_SAMESITE": "Strict", "ROOT_URLCONF": HERE},
+    "no copies": {"WXAUTH_AVATAR_HOSTS": [], "MEDIA_ROOT": ""},
+    "copies elsewhere": {
+        "WXAUTH_AVATAR_HOSTS": [".qlogo.cn"],
+        "MEDIA_ROOT": "",
+        "STORAGES": {"default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}},
+    },
     "pages of a simulator": {"WXAUTH_OPEN_BASE_URL": "http://127.0.0.1:8001/"},
     "origins": {"WXAUTH_RETURN_ORIGINS": ["https://a.example", "http://127.0.0.1:5173"]},
     "hosts": {"WXAUTH_AVATAR_HOSTS": [".qlogo.cn", "thirdwx.qlogo.cn"]},
@@ -301,6 +327,7 @@ def found(settings):
     settings.CACHES = {"default": SHARED}
     settings.WXAUTH_SMS_BACKEND = None
     settings.MIDDLEWARE = ["wxauth.web.middleware.LoginSessionMiddleware"]
+    settings.MEDIA_ROOT = "/srv/media"
 
     def found(**values):
         for name, value in values.items():

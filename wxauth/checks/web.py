@@ -5,11 +5,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.checks import CheckMessage, register
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.urls import NoReverseMatch, reverse
 
 from wxauth.checks.messages import TAG, error, warning
 from wxauth.conf import conf
 from wxauth.web.middleware import LoginSessionMiddleware
+from wxauth.wechat.oauth import PAGES
 
 HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|[0-9a-f:]+")  # IPv6 without brackets
 
@@ -41,7 +43,7 @@ def check_return_origins(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register(TAG)
 def check_avatar_hosts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """E036, W009: pictures come from hosts, and not from what listens beside us."""
+    """E036, W009, W012: pictures come from hosts, and go where they can be shown."""
     hosts: Any = conf.avatar_hosts
     if not isinstance(hosts, list | tuple) or not all(map(_is_host, hosts)):
         hint = 'WeChat\'s are [".qlogo.cn"]: no scheme, no port, small letters, no asterisk.'
@@ -50,26 +52,56 @@ def check_avatar_hosts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         message = "WXAUTH_AVATAR_HOSTS names this machine, and DEBUG is off."
         hint = "Whoever writes an address into a profile makes the site ask its own services."
         return [warning(9, message, hint=hint)]
+    storage = default_storage
+    if hosts and isinstance(storage, FileSystemStorage) and not storage.base_location:
+        message = "WXAUTH_AVATAR_HOSTS is set, and MEDIA_ROOT is not."
+        hint = (
+            "Pictures would be copied into the working directory, from which nobody serves them. "
+            "Set MEDIA_ROOT and MEDIA_URL, or another default storage."
+        )
+        return [warning(12, message, hint=hint)]
     return []
 
 
 @register(TAG)
-def check_middleware(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """W008: a browser's session ends with ours."""
-    if any(path.endswith(f".{LoginSessionMiddleware.__name__}") for path in conf.middleware):
-        return []
+def check_sessions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """W008, W010: a browser's session comes along from WeChat, and ends with ours."""
     try:
         reverse("wxauth_web:scan")
     except NoReverseMatch:
         return []
     except Exception:  # the URLconf cannot be read, and Django itself will say so
         return []
-    message = "wxauth.web.urls is included, and MIDDLEWARE has no LoginSessionMiddleware."
-    hint = (
-        'Add "wxauth.web.middleware.LoginSessionMiddleware" behind AuthenticationMiddleware: '
-        "without it, a sign-out everywhere and a deletion leave browsers signed in."
-    )
-    return [warning(8, message, hint=hint)]
+    found = []
+    if not any(path.endswith(f".{LoginSessionMiddleware.__name__}") for path in conf.middleware):
+        message = "wxauth.web.urls is included, and MIDDLEWARE has no LoginSessionMiddleware."
+        hint = (
+            'Add "wxauth.web.middleware.LoginSessionMiddleware" behind AuthenticationMiddleware: '
+            "without it, a sign-out everywhere and a deletion leave browsers signed in."
+        )
+        found.append(warning(8, message, hint=hint))
+    if conf.session_cookie_samesite == "Strict":
+        message = 'wxauth.web.urls is included, and SESSION_COOKIE_SAMESITE is "Strict".'
+        hint = 'People come back from WeChat without their session. Django\'s own is "Lax".'
+        found.append(warning(10, message, hint=hint))
+    return found
+
+
+@register(TAG)
+def check_simulator(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """W011: who plays WeChat for the server plays it for browsers too."""
+    parts = _parts(conf.open_base_url), _parts(conf.api_base_url)
+    if not conf.debug or None in parts:  # E005, E031, and W002 without DEBUG
+        return []
+    try:
+        has_pages = any(app.kind in PAGES for app in conf.apps.values())
+    except Exception:  # E002, E003, W006
+        return []
+    if not has_pages or len({conf.is_this_machine(part[1]) for part in parts if part}) == 1:
+        return []
+    message = "Of WXAUTH_API_BASE_URL and WXAUTH_OPEN_BASE_URL one leads to this machine."
+    hint = "A code of the one is unknown to the other: set both to the simulator, or neither."
+    return [warning(11, message, hint=hint)]
 
 
 def _parts(url: str) -> tuple[str, str] | None:

@@ -182,6 +182,11 @@ class Conf(WebSettings, ApifactorySettings, SmsSettings):
         return settings.MIDDLEWARE
 
     @property
+    def session_cookie_samesite(self) -> str | bool | None:
+        """``SESSION_COOKIE_SAMESITE``."""
+        return settings.SESSION_COOKIE_SAMESITE
+
+    @property
     def language_code(self) -> str:
         """``LANGUAGE_CODE``."""
         return settings.LANGUAGE_CODE

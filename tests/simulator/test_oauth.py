@@ -88,6 +88,30 @@ def test_exchange_is_refused(
     assert "errcode" not in exchange(server, code)
 
 
+def test_platform_exchanges_the_code_of_an_account(sim: WechatSimulator, server: Server) -> None:
+    """A third-party platform, which has no secret of the account."""
+    platform = "wx00000000000000ff"
+    token = sim.component_access_token(platform, [ACCOUNT.app_id])
+    page = get(page_url(sim, ACCOUNT, component_appid=platform))
+    assert "Authorise" in page.text
+    code = sim.oauth_code("alice", ACCOUNT.app_id)
+    query = {
+        "appid": ACCOUNT.app_id,
+        "code": code,
+        "grant_type": "authorization_code",
+        "component_appid": platform,
+        "component_access_token": token,
+    }
+    path = "/sns/oauth2/component/access_token"
+    changes = {"component_access_token": "made-up"}, {"appid": WEBSITE.app_id}, {"code": ""}
+    refused = [server.get(path, **(query | change))["errcode"] for change in changes]
+    assert refused == [40014, 61003, 41008]
+    grant = server.get(path, **query)
+    assert grant["openid"] == sim.openid("alice", ACCOUNT.app_id)
+    assert read(server, grant)["nickname"] == "alice"
+    assert server.get(path, **query)["errcode"] == 40163
+
+
 def test_codes_of_the_two_worlds_do_not_mix(sim: WechatSimulator, server: Server) -> None:
     assert server.exchange(sim.oauth_code("alice", WEBSITE.app_id), WEBSITE)["errcode"] == 40029
     login_code = sim.login("alice", APP.app_id)

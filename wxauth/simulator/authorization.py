@@ -33,6 +33,7 @@ MORE: Mapping[str, Choices] = {
         "forcePopup": YES_OR_NO,
         "forceSnapShot": YES_OR_NO,
         "connect_redirect": frozenset({"1"}),
+        "component_appid": None,
     },
     QRCONNECT: {"lang": frozenset({"cn", "en"})},
 }

@@ -22,6 +22,7 @@ DEFAULT_LIMITS = {
     "/sns/jscode2session": Limit(per_person_minute=100),
     "/sns/component/jscode2session": Limit(per_person_minute=100),
     "/sns/oauth2/access_token": Limit(per_minute=50_000),
+    "/sns/oauth2/component/access_token": Limit(per_minute=50_000),
     "/sns/oauth2/refresh_token": Limit(per_minute=50_000),
     "/sns/userinfo": Limit(per_minute=50_000),
     "/cgi-bin/token": Limit(per_day=2000),

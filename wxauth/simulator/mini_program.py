@@ -12,7 +12,7 @@ from wxauth.simulator.routing import (
     Request,
     Route,
     authenticated_app,
-    known_app,
+    component_app,
     text_field,
     token_app,
 )
@@ -27,18 +27,7 @@ def code2session(world: World, request: Request) -> Answer:
 
 def component_code2session(world: World, request: Request) -> Answer:
     """Exchange a login code for who it is, by the token of a third-party platform."""
-    app = known_app(world, request.query)
-    component = request.query.get("component_appid", "")
-    if not component:
-        raise ApiError(41002)
-    if component not in world.component_apps:
-        raise ApiError(40013)
-    token = request.query.get("component_access_token", "")
-    if world.component_tokens.owner(token, now=world.now()) != component:
-        raise ApiError(40001)
-    if app.app_id not in world.component_apps[component]:
-        raise ApiError(61003)
-    return _exchange(world, request, app)
+    return _exchange(world, request, component_app(world, request))
 
 
 def check_session(world: World, request: Request) -> Answer:

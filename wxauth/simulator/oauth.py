@@ -11,6 +11,7 @@ from wxauth.simulator.routing import (
     Request,
     Route,
     authenticated_app,
+    component_app,
     known_app,
 )
 from wxauth.simulator.world import BASE, OFFICIAL_ACCOUNT, SimulatedApp, World
@@ -22,6 +23,11 @@ def access_token(world: World, request: Request) -> Answer:
     """Exchange the code of an authorisation for who it is, by the app's secret."""
     app = authenticated_app(world, request.query)
     return _exchange(world, request, app)
+
+
+def component_access_token(world: World, request: Request) -> Answer:
+    """Do the same for an official account, by the token of a third-party platform."""
+    return _exchange(world, request, component_app(world, request))
 
 
 def refresh_token(world: World, request: Request) -> Answer:
@@ -119,6 +125,7 @@ def _granted(world: World, request: Request) -> Grant:
 
 ROUTES = {
     "/sns/oauth2/access_token": Route(access_token, content_type=TEXT),
+    "/sns/oauth2/component/access_token": Route(component_access_token, content_type=TEXT),
     "/sns/oauth2/refresh_token": Route(refresh_token, content_type=TEXT),
     "/sns/userinfo": Route(user_info, content_type=TEXT),
     "/sns/auth": Route(auth, content_type=TEXT),

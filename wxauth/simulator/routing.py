@@ -100,6 +100,26 @@ def authenticated_app(world: World, fields: Mapping[str, Any]) -> SimulatedApp:
     return app
 
 
+def component_app(world: World, request: Request) -> SimulatedApp:
+    """
+    Return the app for which a third-party platform asks, with a token of its own.
+
+    41002, 40013; 41001, 40014, 42001, 40001; 61003: the app has not authorised the platform.
+    """
+    app = known_app(world, request.query)
+    component = request.query.get("component_appid", "")
+    if not component:
+        raise ApiError(41002)
+    if component not in world.component_apps:
+        raise ApiError(40013)
+    token = request.query.get("component_access_token", "")
+    if world.component_tokens.owner(token, now=world.now()) != component:
+        raise ApiError(40001)
+    if app.app_id not in world.component_apps[component]:
+        raise ApiError(61003)
+    return app
+
+
 def token_app(world: World, request: Request) -> SimulatedApp:
     """Return the app of the access_token in the query: 41001, 40014, 42001, 40001."""
     owner = world.tokens.owner(request.query.get("access_token", ""), now=world.now())

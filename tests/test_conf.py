@@ -101,6 +101,7 @@ SETTINGS = {
     "update_last_login": ("SIMPLE_JWT", False, {"UPDATE_LAST_LOGIN": True}, True),
     "user_model": ("AUTH_USER_MODEL", "auth.User", "host.User", "host.User"),
     "middleware": ("MIDDLEWARE", test_settings.MIDDLEWARE, ["a.B"], ["a.B"]),
+    "session_cookie_samesite": ("SESSION_COOKIE_SAMESITE", "Lax", "Strict", "Strict"),
     "language_code": ("LANGUAGE_CODE", "en-us", "zh-hans", "zh-hans"),
     "debug": ("DEBUG", False, True, True),
 }

@@ -1,7 +1,9 @@
 """What a failure means to a client, whoever raised it: stable code, status, sentence, action."""
 
 import logging
+import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +13,7 @@ from django.http import Http404, UnreadablePostError
 from django.utils.translation import gettext_noop as _
 from rest_framework import exceptions
 
+from wxauth.conf import conf
 from wxauth.exceptions import InvalidInput, StoreUnavailable, TokenInvalid, WxauthError
 
 logger = logging.getLogger("wxauth.api")
@@ -50,6 +53,7 @@ FOREIGN: list[tuple[type[Exception] | tuple[type[Exception], ...], tuple[str, in
         ("permission_denied", 403, _("You may not do this."), "stop"),
     ),
 ]
+FORGETFUL = {"wxauth", "rest_framework", "rest_framework_simplejwt"}  # packages
 TOO_LARGE = ("body_too_large", 413, _("The request is too large."), "fix_request")
 
 
@@ -71,6 +75,7 @@ class Failure:
 
 def read_failure(exc: Exception) -> Failure | None:
     """Return what ``exc`` means; None for what nobody foresaw, which is a fault of ours."""
+    forget_values(exc)
     if isinstance(exc, (OperationalError, InterfaceError)):
         # With its text, which names no values: a table that is missing looks like an outage too.
         logger.error("the database does not answer", exc_info=exc)
@@ -83,6 +88,29 @@ def read_failure(exc: Exception) -> Failure | None:
     if getattr(exc, "status_code", None) == 413 or isinstance(exc, RequestDataTooBig):
         return _foreign(exc, TOO_LARGE)
     return next((_foreign(exc, row) for kinds, row in FOREIGN if isinstance(exc, kinds)), None)
+
+
+def forget_values(exc: Exception) -> None:
+    """
+    Empty the frames of ``exc`` that are ours or DRF's; with DEBUG on, leave them as they are.
+
+    Error reports show what the variables hold, and here that is what people have sent: codes,
+    tokens, passwords. Call it when those frames have been left.
+    """
+    if conf.debug:
+        return
+    chain: list[BaseException | None] = [exc]
+    seen: set[int] = set()
+    while chain:
+        error = chain.pop()
+        if error is None or id(error) in seen:
+            continue
+        seen.add(id(error))
+        chain += [error.__cause__, error.__context__]
+        for frame, _line in traceback.walk_tb(error.__traceback__):
+            if frame.f_globals.get("__name__", "").partition(".")[0] in FORGETFUL:
+                with suppress(RuntimeError):  # it is running still
+                    frame.clear()
 
 
 def _own(exc: WxauthError, facts: dict[str, Any]) -> Failure:

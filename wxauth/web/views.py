@@ -23,7 +23,7 @@ from wxauth import handovers, oauth_states, services
 from wxauth.conf import AppKind, WechatApp
 from wxauth.exceptions import AuthorizationRefused, StateInvalid, UnknownApp, WxauthError
 from wxauth.models import LoginSession
-from wxauth.rest.failures import read_failure
+from wxauth.rest.failures import forget_values, read_failure
 from wxauth.rest.language import language_of
 from wxauth.rest.throttling import AddressThrottle, subscriber
 from wxauth.web import browser
@@ -62,6 +62,9 @@ class BrowserView(View):
                 response = self._answer(request, *args, **kwargs)
             except (WxauthError, APIException, OperationalError, InterfaceError) as error:
                 response = self.fail(request, error)
+            except Exception as error:
+                forget_values(error)
+                raise
         response.headers.setdefault("Content-Language", language)
         add_never_cache_headers(response)
         # The address holds a code and a state, or a ticket.

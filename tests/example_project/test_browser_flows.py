@@ -178,6 +178,14 @@ def test_ticket_becomes_tokens_and_leaves_the_address(visitor: Visitor) -> None:
     expect(visitor.page.locator("#nobody")).to_be_visible()
 
 
+def test_ticket_that_somebody_has_sent_is_left_alone(visitor: Visitor) -> None:
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    visitor.page.goto(f"{visitor.demo.url}/browser?asked=x&wxauth_ticket=sent-by-mallory")
+    expect(visitor.page.locator("#answer")).to_contain_text("has not asked")
+    assert not [url for url in asked if "oauth/ticket" in url]
+
+
 def test_mobile_app_signs_in(visitor: Visitor) -> None:
     visitor.page.goto(f"{visitor.demo.url}/browser")
     visitor.page.click("#native")

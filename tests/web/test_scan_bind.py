@@ -109,6 +109,15 @@ def test_phone_without_an_account_is_linked_to_the_account_on_the_screen(
     assert str(signed_in.json()["uid"]) == str(carol.pk)
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"), [("bo", "b***"), ("x", "***"), ("bob", "b***"), ("carol", "ca***")]
+)
+def test_short_name_is_not_shown_whole(make_user: Any, name: str, shown: str) -> None:
+    user = make_user()
+    setattr(user, user.USERNAME_FIELD, name)
+    assert scanning._mask(user) == shown
+
+
 def test_page_goes_on_to_an_allowed_address_only(screen: Screen, settings: Any) -> None:
     settings.LOGIN_REDIRECT_URL = "/orders/"
     screen.show(next="/settings/")

@@ -211,4 +211,4 @@ def _link(owner: LoginSession, phone: Newcomer, device: Device) -> None:
 def _mask(user: HostUser) -> str:
     """Return enough of the name for its owner to know it, and little for others."""
     name, at, host = str(user.get_username()).partition("@")
-    return f"{name[:2]}***{at}{host}"
+    return f"{name[: min(2, len(name) // 2)]}***{at}{host}"

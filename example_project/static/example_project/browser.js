@@ -13,12 +13,25 @@ function show({ status, body }) {
   answer.textContent = status < 300 ? `${status} uid ${body.uid}` : `${status} ${body.code}`;
 }
 
+// Only the ticket that this tab has asked for: anybody can send around a link with one of their own.
+const way = document.getElementById("ticket");
+way.addEventListener("click", () => {
+  const asked = crypto.getRandomValues(new Uint32Array(4)).join("-");
+  sessionStorage.setItem("asked", asked);
+  const there = new URL(way.href);
+  there.searchParams.set("next", `${location.pathname}?asked=${asked}`);
+  way.href = there;
+});
+
 const address = new URL(location.href);
 const ticket = address.searchParams.get("wxauth_ticket");
 if (ticket) {
-  address.searchParams.delete("wxauth_ticket");
-  history.replaceState(null, "", address);
-  show(await post("oauth/ticket", { ticket }));
+  const asked = sessionStorage.getItem("asked");
+  sessionStorage.removeItem("asked");
+  const is_ours = asked !== null && address.searchParams.get("asked") === asked;
+  history.replaceState(null, "", address.pathname);
+  if (is_ours) show(await post("oauth/ticket", { ticket }));
+  else answer.textContent = answer.dataset.foreign;
 }
 
 document.getElementById("native").addEventListener("click", async () => {

@@ -9,20 +9,21 @@ from rest_framework.fields import empty
 from rest_framework.utils import html
 
 from wxauth.rest.parsers import read_json
-from wxauth.rest.storable import is_storable
+from wxauth.rest.storable import is_storable, is_text
 
 
 class TextField(serializers.CharField):
     """A JSON string. DRF's own field also takes numbers."""
 
-    # Sentences of ours, since DRF's own lack their Chinese in some of its versions.
+    # A sentence of ours, since DRF's own lacks its Chinese in some versions.
     default_error_messages = {"invalid": _("Not a valid string.")}
 
     def run_validation(self, data: Any = empty) -> Any:
         # Before anything else: DRF's own calls str(), which fails on lists in lists in lists.
-        if data is not empty and data is not None and not isinstance(data, str):
-            self.fail("invalid")
-        return super().run_validation(data)
+        # And what no database takes: DRF's validators of that speak no Chinese in some versions.
+        if data is empty or data is None or (isinstance(data, str) and is_text(data)):
+            return super().run_validation(data)
+        self.fail("invalid")
 
 
 class LinkField(TextField):

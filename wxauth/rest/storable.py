@@ -2,12 +2,14 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 MAX_JSON = 16 * 1024  # bytes of the text
 MAX_DEPTH = 16
 SAFE_INTEGER = 2**53 - 1  # what every JSON reader, MySQL's included, keeps exact
+_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 def is_storable(data: Mapping[str, Any]) -> bool:
@@ -31,4 +33,4 @@ def _is_storable(value: Any, depth: int) -> bool:
 
 def is_text(value: str) -> bool:
     """Tell whether each of our databases takes this text."""
-    return "\x00" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
+    return _NOT_TEXT.search(value) is None

@@ -8,12 +8,22 @@ from uuid import uuid4
 
 import pytest
 from django.core.cache import caches
+from django.core.cache.backends.base import DEFAULT_TIMEOUT
+from django.core.cache.backends.locmem import LocMemCache
 
 from tests.cache_dump import everything_in_the_cache
 from wxauth import handovers, oauth_states, scans
 from wxauth.exceptions import ScanTaken, StateInvalid, TicketInvalid
 
 CROWD = 16
+BEGAN = 1_800_000_000  # Unix seconds
+
+
+class WholeSeconds(LocMemCache):
+    """A cache that leaves out fractions of seconds."""
+
+    def get_backend_timeout(self, timeout: Any = DEFAULT_TIMEOUT) -> float | None:
+        return super().get_backend_timeout(int(timeout))
 
 
 def at_once(call: Callable[[], Any]) -> list[Any]:
@@ -92,6 +102,24 @@ def test_phone_that_looks_twice_at_once_has_the_scan() -> None:
     assert at_once(lambda: scans.hold(scan, "phone")) == [None] * CROWD
     with pytest.raises(ScanTaken):
         scans.hold(scan, "another")
+
+
+def test_scan_is_of_one_phone_to_its_end_where_the_cache_counts_in_whole_seconds(
+    settings: Any, time_machine: Any
+) -> None:
+    """As Django's own Redis backend and memcached do: an entry may end before its time."""
+    settings.CACHES = {"default": {"BACKEND": f"{__name__}.WholeSeconds"}}
+    time_machine.move_to(BEGAN, tick=False)
+    scan = scans.begin(verifier="v", facts={})
+    time_machine.move_to(BEGAN + 10.1, tick=False)
+    scans.hold(scan, "phone")
+    time_machine.move_to(BEGAN + 20.9, tick=False)
+    scans.take_decision(scan, "phone")
+    scans.publish(scan, scans.State.CONFIRMED)
+    time_machine.move_to(BEGAN + 119.5, tick=False)
+    with pytest.raises(ScanTaken):
+        scans.hold(scans.find(scan.text), "another")
+    assert scans.collect(scan) == "phone"
 
 
 def test_states_are_of_160_random_bits_in_letters_and_digits() -> None:

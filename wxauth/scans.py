@@ -1,8 +1,9 @@
 """
 Codes on a screen that a phone scans: who shows it, who has scanned it, what they say.
 
-All of it lies in the shared cache, for two minutes. Each step is taken by one caller only, whatever
-happens at the same moment: by the one whose mark in the cache is the first.
+All of it lies in the shared cache. A code is good for two minutes, and each mark that is made on it
+stays for as long, so that none ends before the code does. Each step is taken by one caller only,
+whatever happens at the same moment: by the one whose mark in the cache is the first.
 """
 
 import hashlib
@@ -40,10 +41,6 @@ class Scan:
     facts: dict[str, Any] = field(repr=False)
     verifier_digest: str = field(repr=False)
 
-    @property
-    def seconds_left(self) -> float:
-        return max(self.ends_at - time.time(), 1)
-
 
 def begin(*, verifier: str, facts: dict[str, Any]) -> Scan:
     """Return a new scan of the browser that holds ``verifier``. Raise ``StoreUnavailable``."""
@@ -73,8 +70,7 @@ def find_own(text: str, *, verifier: str) -> Scan:
 
 def hold(scan: Scan, holder: str) -> None:
     """Note who has scanned it. All others get ``ScanTaken`` from now on."""
-    name = _part(scan, "holder")
-    is_first = sealed_cache.put_first(name, holder.encode(), ttl=scan.seconds_left)
+    is_first = sealed_cache.put_first(_part(scan, "holder"), holder.encode(), ttl=TTL)
     if not is_first and holder_of(scan) != holder:
         raise ScanTaken(reason="scanned by another phone")
 
@@ -95,7 +91,7 @@ def take_decision(scan: Scan, holder: str) -> None:
 
 def publish(scan: Scan, state: State) -> None:
     """Note what has been decided, for the screen."""
-    sealed_cache.put(_part(scan, "decision"), state.encode(), ttl=scan.seconds_left)
+    sealed_cache.put(_part(scan, "decision"), state.encode(), ttl=TTL)
 
 
 def state_of(scan: Scan) -> State:

@@ -149,6 +149,7 @@ WRONG = {
     "host is this machine, by ipv6": ("W009", {"WXAUTH_AVATAR_HOSTS": ["::1"]}),
     "no middleware of ours": ("W008", {"MIDDLEWARE": []}),
     "session that stays at home": ("W010", {"SESSION_COOKIE_SAMESITE": "Strict"}),
+    "session that stays at home, in small letters": ("W010", {"SESSION_COOKIE_SAMESITE": "strict"}),
     "simulator for the server only": ("W011", {**WEBSITE, **SIMULATED, "DEBUG": True}),
     "simulator for browsers only": (
         "W011",
@@ -279,6 +280,10 @@ RIGHT = {
     "session that goes everywhere": {"SESSION_COOKIE_SAMESITE": "None"},
     "strict session, and no pages": {"SESSION_COOKIE_SAMESITE": "Strict", "ROOT_URLCONF": HERE},
     "no copies": {"WXAUTH_AVATAR_HOSTS": [], "MEDIA_ROOT": ""},
+    "copies nobody knows where": {
+        "WXAUTH_AVATAR_HOSTS": [".qlogo.cn"],
+        "STORAGES": {"default": {"BACKEND": "no.such.Storage"}},
+    },
     "copies elsewhere": {
         "WXAUTH_AVATAR_HOSTS": [".qlogo.cn"],
         "MEDIA_ROOT": "",

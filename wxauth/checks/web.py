@@ -52,8 +52,7 @@ def check_avatar_hosts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         message = "WXAUTH_AVATAR_HOSTS names this machine, and DEBUG is off."
         hint = "Whoever writes an address into a profile makes the site ask its own services."
         return [warning(9, message, hint=hint)]
-    storage = default_storage
-    if hosts and isinstance(storage, FileSystemStorage) and not storage.base_location:
+    if hosts and _is_without_place(default_storage):
         message = "WXAUTH_AVATAR_HOSTS is set, and MEDIA_ROOT is not."
         hint = (
             "Pictures would be copied into the working directory, from which nobody serves them. "
@@ -80,7 +79,7 @@ def check_sessions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             "without it, a sign-out everywhere and a deletion leave browsers signed in."
         )
         found.append(warning(8, message, hint=hint))
-    if conf.session_cookie_samesite == "Strict":
+    if str(conf.session_cookie_samesite).lower() == "strict":
         message = 'wxauth.web.urls is included, and SESSION_COOKIE_SAMESITE is "Strict".'
         hint = 'People come back from WeChat without their session. Django\'s own is "Lax".'
         found.append(warning(10, message, hint=hint))
@@ -119,6 +118,13 @@ def _is_origin(value: Any) -> bool:
         return False
     parts = urlsplit(value)
     return value == f"{parts.scheme}://{parts.netloc}" and "@" not in value
+
+
+def _is_without_place(storage: Any) -> bool:
+    try:
+        return isinstance(storage, FileSystemStorage) and not storage.base_location
+    except Exception:  # there is no such storage, and Django itself will say so
+        return False
 
 
 def _is_host(value: Any) -> bool:

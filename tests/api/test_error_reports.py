@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.core.signals import got_request_exception
@@ -95,6 +96,25 @@ def test_report_of_a_page_shows_no_cookie(
     cookie, app = browser.client.cookies["wxauth_browser"], browser.apps["account"]
     for secret in (cookie.value, app.app_secret):
         assert secret not in str(reports)
+
+
+def test_mail_of_django_shows_no_field_of_a_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    mails = []
+
+    def report(sender: Any, request: Any, **_: Any) -> None:
+        mails.append(ExceptionReporter(request, *sys.exc_info()).get_traceback_text())
+
+    got_request_exception.connect(report)
+    break_down(monkeypatch, "database")
+    fields = {"phone": "13800138000", "password": "correct horse"}
+    body = urlencode(fields), "application/x-www-form-urlencoded"
+    client = Client(raise_request_exception=False)
+    client.post("/api/login_password", *body)
+    break_down(monkeypatch, "cache")
+    client.post("/wechat/scan/collect/", fields, headers={"Cookie": "wxauth_browser=x"})
+    got_request_exception.disconnect(report)
+    assert len(mails) == 2
+    assert [text for text in fields.values() if text in "".join(mails)] == []
 
 
 def test_developers_see_the_variables(

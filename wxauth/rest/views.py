@@ -8,6 +8,7 @@ from django.http.response import HttpResponseBase
 from django.utils import translation
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -38,6 +39,8 @@ class AlwaysJSON(BaseContentNegotiation):
 
 # Outside ATOMIC_REQUESTS: no transaction may be open while WeChat is asked.
 @method_decorator(transaction.non_atomic_requests, name="dispatch")
+# Or Django's mails about faults and outages show codes and passwords that came in a form.
+@method_decorator(sensitive_post_parameters(), name="dispatch")
 class JSONView(APIView):
     """JSON out, in one language, cached nowhere. The doors say what a failure looks like."""
 

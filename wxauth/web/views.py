@@ -15,7 +15,7 @@ from django.utils import translation
 from django.utils.cache import add_never_cache_headers
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext
-from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.generic import View
 from rest_framework.exceptions import APIException
 
@@ -41,6 +41,7 @@ POLICY = (
 
 
 @method_decorator(transaction.non_atomic_requests, name="dispatch")
+@method_decorator(sensitive_post_parameters(), name="dispatch")
 class BrowserView(View):
     """
     A page, or a redirect, that is never cached; every failure is a page that says what to do.

@@ -4,6 +4,7 @@ import io
 import struct
 import tracemalloc
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -139,3 +140,10 @@ def test_false_size_in_the_head_is_refused() -> None:
 def test_code_picture_differs_each_time() -> None:
     assert images.draw_code("AB23").startswith(b"\x89PNG")
     assert images.draw_code("AB23") != images.draw_code("AB23")
+
+
+def test_filters_of_warnings_are_what_they_were_after_many_threads() -> None:
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(images.clean, [picture(size=(200, 200))] * 200))
+    assert list(warnings.filters) == before

@@ -2,6 +2,7 @@
 
 import io
 import random
+import threading
 import warnings
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ MAX_PIXELS, MAX_PIXELS_OF_A_JPEG = 6_000_000, 32_000_000
 # A JPEG is drawn in scans, each of them over the whole picture: cameras make a dozen at the most,
 # and 4 MiB have room for minutes of work. Other bytes of a file can look like the start of one.
 SCAN, MAX_SCANS = b"\xff\xda", 128
+# What is said of warnings is said for the whole process: two threads would undo each other's.
+_FILTERS = threading.Lock()
 SIDE = 512  # pixels of what is kept
 QUALITY = 88
 
@@ -42,7 +45,7 @@ def clean(content: bytes) -> CleanImage:
     if not 0 < len(content) <= MAX_BYTES:
         raise ImageInvalid(reason="empty, or too many bytes")
     try:
-        with warnings.catch_warnings():
+        with _FILTERS, warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"PIL\.")  # a file has room for 65536 of them
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return _rewrite(content)

@@ -346,13 +346,13 @@ def test_state_in_the_way_of_json_clients_is_another_one(browser: Browser) -> No
 
 @pytest.mark.parametrize("code", ["", None])
 def test_person_who_refuses_is_told_what_to_do(browser: Browser, code: Any) -> None:
-    state = browser.start(next="/deliveries/?a=1", flow="ticket")["state"]
+    state = browser.start(next="/deliveries/?a=1", flow="ticket", scope="base")["state"]
     query = {"state": state} if code is None else {"state": state, "code": code}
     text = check_page(
         browser.client.get("/wechat/callback/account/", query), 403, "authorization_refused"
     )
     # To the same place, and in the same way.
-    again = "/wechat/start/account/?next=%2Fdeliveries%2F%3Fa%3D1&amp;flow=ticket"
+    again = "/wechat/start/account/?next=%2Fdeliveries%2F%3Fa%3D1&amp;scope=base&amp;flow=ticket"
     assert f'href="{again}"' in text
     assert browser.back(state).status_code == 302  # and may think again
 

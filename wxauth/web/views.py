@@ -124,6 +124,8 @@ class Start(BrowserView):
     def get(self, request: HttpRequest, alias: str) -> HttpResponse:
         facts = {"next": return_address(request, request.GET.get("next"))}
         scope = request.GET.get("scope")
+        if scope in SCOPES:
+            facts["scope"] = scope
         return leave(request, alias, flow=flow_of(request), facts=facts, scope=scope)
 
 
@@ -180,8 +182,8 @@ class Callback(BrowserView):
     def _begun(app: WechatApp, facts: dict[str, Any], flow: str) -> str:
         if "bind" in facts:  # at a form of the project; starting here would sign somebody else in
             return str(facts["next"])
-        fields = urlencode({"next": facts["next"], "flow": flow})
-        return f"{reverse('wxauth_web:start', kwargs={'alias': app.alias})}?{fields}"
+        fields = {**facts, "flow": flow}
+        return f"{reverse('wxauth_web:start', kwargs={'alias': app.alias})}?{urlencode(fields)}"
 
     def _pending(self, state: str, secret: str, app: WechatApp) -> tuple[oauth_states.Pending, str]:
         for flow in (SESSION, TICKET):

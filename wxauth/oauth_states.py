@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from wxauth import sealed_cache
 from wxauth.exceptions import StateInvalid
 
 TTL = 600  # seconds
+PATIENCE = 60  # seconds; longer than any server lets a request take
 BYTES = 20  # 160 bits; WeChat takes letters and digits only
 
 
@@ -50,19 +52,33 @@ def look(state: str, *, verifier: str, app: str, flow: str) -> Pending:
 
 def claim(pending: Pending) -> bool:
     """Use the state. Of many callers at once, and of all later ones, one is told True."""
-    return sealed_cache.first_use(f"{_name(pending.state)}:used", ttl=TTL)
+    return sealed_cache.put_first(_used(pending), str(int(time.time())).encode(), ttl=TTL)
 
 
 def finish(pending: Pending, outcome: dict[str, Any]) -> None:
     """Remember what came of it, for the callback that comes once more."""
-    name = f"{_name(pending.state)}:outcome"
-    sealed_cache.put(name, json.dumps(outcome).encode(), ttl=TTL)
+    sealed_cache.put(_outcome(pending), json.dumps(outcome).encode(), ttl=TTL)
 
 
 def outcome(pending: Pending) -> dict[str, Any] | None:
-    """Return what came of it; None while that is not known yet."""
-    kept = sealed_cache.get(f"{_name(pending.state)}:outcome")
-    return None if kept is None else json.loads(kept)
+    """
+    Return what came of it; None while that is not known yet.
+
+    After a minute it never will be: the process was killed, or the cache did not answer.
+    """
+    kept, since = sealed_cache.get_all([_outcome(pending), _used(pending)])
+    if kept is not None:
+        return json.loads(kept)
+    is_late = since is not None and abs(time.time() - int(since)) > PATIENCE
+    return {} if is_late else None
+
+
+def _used(pending: Pending) -> str:
+    return f"{_name(pending.state)}:used"
+
+
+def _outcome(pending: Pending) -> str:
+    return f"{_name(pending.state)}:outcome"
 
 
 def _name(state: str) -> str:

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from tests.cache_dump import everything_in_the_cache
 from tests.web.conftest import Browser, sent_to
-from wxauth import services
+from wxauth import oauth_states, services
 from wxauth.conf import WechatApp
 from wxauth.exceptions import TokenInvalid
 from wxauth.models import LoginSession, WechatIdentity, WechatProfile, WechatUnion
@@ -228,6 +228,29 @@ def test_second_callback_after_a_fault_does_not_wait(
     monkeypatch.setattr(services, "sign_in_by_oauth", fail)
     assert browser.back(state, code).status_code == status
     check_page(browser.back(state, code), 400, "state_invalid")
+
+
+@pytest.mark.parametrize("apart", [61, -61])
+def test_callback_after_one_that_was_cut_off_does_not_wait_for_ever(
+    local_memory: None,
+    browser: Browser,
+    monkeypatch: pytest.MonkeyPatch,
+    time_machine: Any,
+    apart: int,
+) -> None:
+    """The process was killed, or the cache had gone, before it was noted what came of it."""
+    state, code = browser.start(next="/orders/")["state"], browser.code()
+    with monkeypatch.context() as patch:
+        patch.setattr(oauth_states, "finish", lambda *_: None)
+        browser.back(state, code)
+    browser.client.cookies.pop("sessionid")
+    assert browser.back(state, code)["Refresh"] == "1"
+    time_machine.move_to(
+        timezone.now() + timedelta(seconds=apart)
+    )  # or to a machine whose clock differs
+    page = check_page(browser.back(state, code), 400, "state_invalid")
+    assert "/wechat/start/account/?next=%2Forders%2F" in page
+    assert browser.user_id is None
 
 
 # What is refused

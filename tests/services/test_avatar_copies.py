@@ -14,8 +14,10 @@ from tests.test_images import picture
 from tests.web.conftest import apps, wechat  # noqa: F401  fixtures
 from tests.wechat.raw_server import RawServer, http, serve
 from wxauth import downloads, services
-from wxauth.models import WechatProfile
+from wxauth.conf import WechatApp
+from wxauth.models import WechatIdentity, WechatProfile
 from wxauth.services import AvatarCopy
+from wxauth.services.wechat_events import handle_event
 from wxauth.simulator import WechatSimulator
 
 pytestmark = pytest.mark.django_db
@@ -204,3 +206,30 @@ def test_command_says_what_it_lacks(arguments: tuple[str, ...], said: str) -> No
 def test_command_without_hosts_says_so_and_is_content(settings: Any) -> None:
     settings.WXAUTH_AVATAR_HOSTS = []
     assert "names no host" in run("--base-url", SITE)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"Event": "user_authorization_revoke", "RevokeInfo": "20"},
+        {"Event": "user_info_modified"},
+    ],
+    ids=lambda event: event["Event"],
+)
+def test_copy_goes_when_wechat_says_that_the_picture_must(
+    make_user: Any,
+    host: RawServer,
+    tmp_path: Path,
+    app: WechatApp,
+    django_capture_on_commit_callbacks: Any,
+    event: dict[str, str],
+) -> None:
+    user = make_user()
+    WechatIdentity.objects.create(user=user, app_id=app.app_id, openid="o-alice")
+    show(user, host)
+    services.copy_avatar(user=user)
+    assert len(files(tmp_path)) == 1
+    with django_capture_on_commit_callbacks(execute=True):
+        handle_event(app=app, message={**event, "OpenID": "o-alice"})
+    assert shown(user) == ""
+    assert files(tmp_path) == []

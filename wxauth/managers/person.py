@@ -27,6 +27,10 @@ class WechatProfileManager(models.Manager["WechatProfile"]):
         """Return the user's profile; None for users whom wxauth has not made."""
         return only(self.filter(user=user))
 
+    def lock_of(self, user: HostUser) -> WechatProfile | None:
+        """Lock and return the user's profile; None when there is none."""
+        return only(self.filter(user=user).select_for_update())
+
     def change(self, user: HostUser, **fields: Any) -> WechatProfile:
         """Write just these fields of the user's profile, which is made if there is none."""
         if "avatar_url" in fields:

@@ -34,13 +34,15 @@ def new_name(image: images.CleanImage) -> str:
     return f"{FOLDER}/{secrets.token_urlsafe(16)}.{image.extension}"
 
 
-def forget_avatar(address: str) -> None:
+def forget_picture_of(user: HostUser) -> None:
     """
-    Delete the picture behind this address after the commit, if it is one of ours.
+    Delete the picture that the user's profile shows after the commit, if it is one of ours.
 
-    And if no profile shows it any more: anybody may have written the address into their own.
+    And if no profile shows it any more: anybody may have written the address into their own. The
+    profile is locked for the change that is to come: a copy must not be put in between.
     """
-    found = _OURS.search(address)
+    profile = WechatProfile.objects.lock_of(user)
+    found = _OURS.search(profile.avatar_url) if profile is not None else None
     if found is not None:
         transactions.run_after_commit(partial(_delete_unused, found[0]))
 

@@ -23,11 +23,10 @@ from wxauth.models import (
     PhoneNumber,
     Referral,
     SmsCode,
-    WechatProfile,
 )
 from wxauth.models.leaving import ERROR_LENGTH
 from wxauth.services import audit
-from wxauth.services.avatars import forget_avatar
+from wxauth.services.avatars import forget_picture_of
 from wxauth.services.freshness import require_fresh
 from wxauth.services.locking import lock_entrant, lock_people
 from wxauth.services.merge_plans import merged_users
@@ -209,9 +208,7 @@ def _delete(pk: int, user: HostUser, *, now: datetime) -> Outcome:
 
 def _erase(user: HostUser, *, source: str) -> None:
     uid = str(user.pk)
-    profile = WechatProfile.objects.of(user)
-    if profile is not None:
-        forget_avatar(profile.avatar_url)
+    forget_picture_of(user)
     _erase_rows(user)
     audit.record(AuditEvent.Kind.DELETED, user=user, source=source)
     try:

@@ -8,7 +8,7 @@ from wxauth import transactions
 from wxauth.conf import HostUser, conf
 from wxauth.exceptions import InvalidInput
 from wxauth.models import LoginSession, PhoneNumber, Referral, WechatIdentity, WechatProfile
-from wxauth.services.avatars import forget_avatar
+from wxauth.services.avatars import forget_picture_of
 from wxauth.services.locking import lock_entrant
 
 MAX_EXT = 16 * 1024  # characters of JSON
@@ -62,15 +62,13 @@ def change_profile(
     def step() -> None:
         lock_entrant(user)
         fields = dict(changes)
-        before = None
-        if more or "avatar_url" in changes:
-            before = WechatProfile.objects.of(user)
+        if "avatar_url" in changes:
+            forget_picture_of(user)
         if more:
+            before = WechatProfile.objects.of(user)
             fields["ext"] = {**(before.ext if before else {}), **more}
             if len(json.dumps(fields["ext"])) > MAX_EXT:
                 raise InvalidInput(reason="too many further attributes")
         WechatProfile.objects.change(user, **fields)
-        if before is not None and "avatar_url" in changes:
-            forget_avatar(before.avatar_url)
 
     transactions.run(step)

@@ -10,7 +10,7 @@ from wxauth.conf import WechatApp, conf
 from wxauth.exceptions import UnknownApp, WechatReauthorize
 from wxauth.models import ProviderToken, WechatIdentity, WechatProfile
 from wxauth.models.provider_token import TokenTexts
-from wxauth.services.avatars import forget_avatar
+from wxauth.services.avatars import forget_picture_of
 from wxauth.services.locking import lock_entrant
 from wxauth.services.open_data import Profile, make_profile
 from wxauth.wechat import oauth
@@ -119,10 +119,9 @@ def refresh_profile(*, identity: WechatIdentity) -> Profile:
 
     def step() -> None:
         lock_entrant(identity.user)
-        before = WechatProfile.objects.of(identity.user)
+        if "avatar_url" in changes:
+            forget_picture_of(identity.user)
         WechatProfile.objects.change(identity.user, **changes)
-        if before is not None and "avatar_url" in changes:
-            forget_avatar(before.avatar_url)
 
     if changes:
         transactions.run(step)

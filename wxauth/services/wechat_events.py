@@ -30,6 +30,7 @@ from wxauth.models import (
     WechatUnion,
 )
 from wxauth.services import audit
+from wxauth.services.avatars import forget_picture_of
 from wxauth.services.leaving import request_deletion_for_wechat
 from wxauth.services.locking import lock_people
 from wxauth.services.ways_in import has_way_in
@@ -195,6 +196,8 @@ def _end_sessions_by(identity: WechatIdentity, *, now: datetime) -> list[Any]:
 
 
 def _blank_profile(user: HostUser, names: list[str]) -> bool:
+    if "avatar_url" in names:
+        forget_picture_of(user)
     return bool(WechatProfile.objects.filter(user=user).update(**dict.fromkeys(names, "")))
 
 

@@ -70,6 +70,6 @@ def test_phone_that_says_yes_costs_one_look_each_time(
     assert [method for method, _ in costs.beside_rate_limit] == ["get", "get", "add", "set"]
     with counted() as costs:
         assert screen.collect().status_code == 200
-    # The phone's session, its identity; the session; is the account about to be deleted.
-    assert ours(costs) == ["SELECT", "SELECT", "INSERT", "SELECT"]
+    # The phone's session; its user locked, in two looks; it once more, its identity; the session.
+    assert ours(costs) == ["SELECT"] * 5 + ["INSERT"]
     assert costs.wechat == []

@@ -30,7 +30,8 @@ from wxauth.services.avatars import forget_picture_of
 from wxauth.services.freshness import require_fresh
 from wxauth.services.locking import lock_entrant, lock_people
 from wxauth.services.merge_plans import merged_users
-from wxauth.signals import account_deleted, deletion_cancelled, deletion_requested, user_logged_out
+from wxauth.services.sessions import end_all
+from wxauth.signals import account_deleted, deletion_cancelled, deletion_requested
 
 logger = logging.getLogger("wxauth.leaving")
 
@@ -152,14 +153,6 @@ def carry_out(*, pk: int, now: datetime) -> Outcome:
     return Outcome.FAILED
 
 
-def end_all_sessions(user: HostUser, *, now: datetime) -> list[UUID]:
-    """End the user's sessions within a transaction; return their ids, for ``session_keys``."""
-    sids = list(LoginSession.objects.open_of(user, now=now).values_list("pk", flat=True))
-    if LoginSession.objects.revoke(sids, now=now):
-        transactions.send_after_commit(user_logged_out, user=user, sessions=sids)
-    return sids
-
-
 def _ask(
     user: HostUser,
     *,
@@ -182,7 +175,7 @@ def _ask(
             due_at=request.due_at.isoformat(),
         )
         transactions.send_after_commit(deletion_requested, user=user, due_at=request.due_at)
-    return request, end_all_sessions(user, now=now)
+    return request, end_all(user)
 
 
 def _delete(pk: int, user: HostUser, *, now: datetime) -> Outcome:

@@ -37,17 +37,27 @@ def lock_people(*keys: Any) -> dict[Any, HostUser]:
     return lock_users(*keys)
 
 
-def lock_entrant(user: HostUser) -> None:
+def lock_entrant(user: HostUser) -> HostUser:
     """
-    Lock a signed-in user who is about to change what belongs to them. One query, and the first.
+    Lock a signed-in user who is about to change what belongs to them, and return the row.
 
-    Raise ``TokenInvalid`` when the account has been merged, deleted or switched off meanwhile.
+    One query, and the first. Raise ``TokenInvalid`` when the account has been merged, deleted or
+    switched off meanwhile.
+    """
+    found = hold_user(user)
+    if found is None or not backends.may_enter(found):
+        raise TokenInvalid(reason="the user is gone, or may not come in any more")
+    return found
+
+
+def hold_user(user: HostUser) -> HostUser | None:
+    """
+    Lock the user's row until the transaction ends, and return it; None when the user is gone.
+
     New rows that point to the user do not wait for this lock, where the database can tell the
     difference.
     """
     using = transactions.database()
     no_key = connections[using].features.has_select_for_no_key_update
     rows: QuerySet = QuerySet(get_user_model(), using=using)
-    found = rows.filter(pk=user.pk).select_for_update(no_key=no_key).first()
-    if found is None or not backends.may_enter(found):
-        raise TokenInvalid(reason="the user is gone, or may not come in any more")
+    return rows.filter(pk=user.pk).select_for_update(no_key=no_key).first()

@@ -4,10 +4,11 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from wxauth import session_keys, transactions
 from wxauth.conf import HostUser
 from wxauth.exceptions import NotFound
 from wxauth.models import LoginSession
-from wxauth.services.sessions import end_sessions, logout
+from wxauth.services.sessions import end_all, logout
 
 SHOWN = 100  # the newest; a client that signs in at each start has hundreds in a month
 
@@ -28,5 +29,6 @@ def end_session(*, user: HostUser, sid: UUID) -> None:
 
 def end_other_sessions(*, session: LoginSession) -> int:
     """End all sessions of this one's user but this one; return how many they were."""
-    rows = LoginSession.objects.open_of(session.user, now=timezone.now())
-    return end_sessions(sessions=rows.exclude(pk=session.pk).select_related("user"))
+    ended = transactions.run(lambda: end_all(session.user, keep=session.pk))
+    session_keys.forget(ended)
+    return len(ended)

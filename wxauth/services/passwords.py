@@ -18,7 +18,6 @@ from django.contrib.auth.password_validation import (
 from django.core.exceptions import ValidationError
 from django.db.models.signals import post_save
 from django.dispatch import receiver
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
@@ -31,7 +30,7 @@ from wxauth.services import audit
 from wxauth.services.freshness import require_fresh
 from wxauth.services.locking import lock_entrant
 from wxauth.services.numbers import read_number
-from wxauth.services.sessions import revoke
+from wxauth.services.sessions import end_all
 from wxauth.services.sms import prove_code, spend_code
 
 _kept: ContextVar[UUID | None] = ContextVar("wxauth_kept_session", default=None)
@@ -154,7 +153,7 @@ def change(
 
     def step() -> list[UUID]:
         check()
-        ended = _end_sessions(user, keep=sid)
+        ended = end_all(user, keep=sid)
         with keeping_session(sid):
             user.save(update_fields=["password"])
         audit.record(AuditEvent.Kind.PASSWORD_CHANGED, user=user, **facts)
@@ -180,13 +179,5 @@ def _follow(sender: Any, instance: Any, created: bool, **_: Any) -> None:
     if created or getattr(instance, "_password", None) is None:
         return
     if isinstance(instance, get_user_model()):
-        ended = _end_sessions(instance, keep=_kept.get())
+        ended = transactions.run(lambda: end_all(instance, keep=_kept.get()))
         transactions.run_after_commit(partial(session_keys.forget, ended))
-
-
-def _end_sessions(user: HostUser, *, keep: UUID | None) -> list[UUID]:
-    sids = LoginSession.objects.open_of(user, now=timezone.now()).values_list("pk", flat=True)
-    ended = [sid for sid in sids if sid != keep]
-    if ended:
-        revoke(ended, user=user)
-    return ended

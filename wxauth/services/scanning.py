@@ -8,11 +8,11 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from wxauth import scans, tickets, tokens, transactions
+from wxauth import scans, tickets, tokens, transactions, users
 from wxauth.conf import HostUser, conf
 from wxauth.devices import NOWHERE, Device
 from wxauth.exceptions import IdentityTaken, InvalidInput, NotRegistered, ScanInvalid
-from wxauth.models import LoginSession
+from wxauth.models import LoginSession, WechatIdentity
 from wxauth.scans import Scan, State
 from wxauth.services.freshness import require_fresh
 from wxauth.services.linking import link
@@ -150,13 +150,14 @@ def collect_scan(*, verifier: str, scan: str, device: Device = NOWHERE) -> SignI
     if "owner" in found.facts:
         raise ScanInvalid(reason="it signs nobody in")
     sid = UUID(scans.collect(found))
+    owner = _phone(sid).user
 
     def step() -> LoginSession:
-        phone = open_session_of(sid=sid)
-        if phone is None:
-            raise ScanInvalid(reason="the phone is signed out by now")
+        # Whoever ends all sessions of the user has done so before we look, or finds ours too.
+        WechatIdentity.objects.lock_of(owner)
+        user, phone = users.lock(owner), _phone(sid)
         return open_session(
-            phone.user,
+            user or phone.user,
             phone.identity,
             app=conf.app(phone.app or None),
             device=device,
@@ -173,6 +174,13 @@ def collect_scan(*, verifier: str, scan: str, device: Device = NOWHERE) -> SignI
         tokens=tokens.issue(session),
         registered=False,
     )
+
+
+def _phone(sid: UUID) -> LoginSession:
+    phone = open_session_of(sid=sid)
+    if phone is None:
+        raise ScanInvalid(reason="the phone is signed out by now")
+    return phone
 
 
 def _begin(verifier: str, device: Device, facts: dict[str, Any]) -> ShownScan:

@@ -14,7 +14,7 @@ from wxauth.devices import NOWHERE, Device
 from wxauth.exceptions import TokenInvalid
 from wxauth.models import LoginSession
 from wxauth.models.session import USER_AGENT_LENGTH
-from wxauth.services.locking import lock_entrant
+from wxauth.services.locking import hold_user, lock_entrant
 from wxauth.signals import user_logged_out
 from wxauth.tokens import AccessToken, SessionToken, TokenPair
 
@@ -74,12 +74,13 @@ def adopt_session(*, user: HostUser, began_at: datetime, device: Device = NOWHER
     Open a session for a user whom another backend has signed in at ``began_at``.
 
     So what wants a session works for them. No signal is sent: nobody signs in by this. Raise
-    ``TokenInvalid`` for a user who may not come in, or is gone.
+    ``TokenInvalid`` for a user who may not come in, is gone, or has another password by now.
     """
     now = timezone.now()
 
     def step() -> LoginSession:
-        lock_entrant(user)
+        if lock_entrant(user).password != user.password:
+            raise TokenInvalid(reason="the password has just changed")
         return LoginSession.objects.create(
             user=user,
             user_agent=device.user_agent[:USER_AGENT_LENGTH],
@@ -99,7 +100,7 @@ def logout(*, session: LoginSession) -> None:
 
 def logout_everywhere(*, user: HostUser) -> None:
     """End all sessions of this user."""
-    _end(list(LoginSession.objects.open_of(user, now=timezone.now())), user=user)
+    session_keys.forget(transactions.run(lambda: end_all(user)))
 
 
 def end_sessions(*, sessions: Iterable[LoginSession]) -> int:
@@ -119,6 +120,20 @@ def _end(sessions: list[LoginSession], *, user: HostUser) -> int:
     ended = transactions.run(lambda: revoke(sids, user=user))
     session_keys.forget(sids)
     return ended
+
+
+def end_all(user: HostUser, *, keep: UUID | None = None) -> list[UUID]:
+    """
+    End all sessions of ``user`` but ``keep`` inside the caller's transaction; return which.
+
+    The user is locked: a browser that comes in by one of them is there already, or comes too late.
+    What the cache keeps of them is the caller's to forget, after the commit.
+    """
+    hold_user(user)
+    rows = LoginSession.objects.open_of(user, now=timezone.now())
+    sids = [sid for sid in rows.values_list("pk", flat=True) if sid != keep]
+    revoke(sids, user=user)
+    return sids
 
 
 def revoke(sids: list[UUID], *, user: HostUser) -> int:

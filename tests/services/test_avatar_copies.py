@@ -15,6 +15,7 @@ from tests.web.conftest import apps, wechat  # noqa: F401  fixtures
 from tests.wechat.raw_server import RawServer, http, serve
 from wxauth import downloads, services
 from wxauth.conf import WechatApp
+from wxauth.exceptions import StoreUnavailable
 from wxauth.models import WechatIdentity, WechatProfile
 from wxauth.services import AvatarCopy
 from wxauth.services.wechat_events import handle_event
@@ -233,3 +234,21 @@ def test_copy_goes_when_wechat_says_that_the_picture_must(
         handle_event(app=app, message={**event, "OpenID": "o-alice"})
     assert shown(user) == ""
     assert files(tmp_path) == []
+
+
+def test_storage_that_is_full_is_tried_again_later(
+    make_user: Any, host: RawServer, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    def fail(*args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    user = make_user()
+    address = show(user, host)
+    with monkeypatch.context() as patch:
+        patch.setattr(default_storage, "save", fail)
+        assert services.copy_avatar(user=user, base_url=SITE) is AvatarCopy.LATER
+        with pytest.raises(StoreUnavailable):
+            services.store_avatar(user=user, content=picture())
+    assert "No space left" in caplog.text
+    assert shown(user) == address
+    assert services.copy_avatar(user=user, base_url=SITE) is AvatarCopy.COPIED

@@ -5,16 +5,15 @@ from collections.abc import Iterator
 from enum import StrEnum
 from urllib.parse import urljoin
 
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from wxauth import downloads, images
 from wxauth.conf import HostUser, conf
-from wxauth.exceptions import ImageInvalid
+from wxauth.exceptions import ImageInvalid, StoreUnavailable
 from wxauth.images import CleanImage
 from wxauth.models import WechatProfile
-from wxauth.services.avatars import new_name
+from wxauth.services.avatars import keep_picture
 
 logger = logging.getLogger("wxauth.avatars")
 
@@ -27,7 +26,7 @@ class AvatarCopy(StrEnum):
     COPIED = "copied"
     NOTHING = "nothing"  # there is no picture of theirs at WeChat, or no longer the same
     REFUSED = "refused"  # it is no picture, too large, gone, …: it is not tried again
-    LATER = "later"  # the host did not answer: the next time, perhaps
+    LATER = "later"  # the host did not answer, or the storage took nothing: the next time, perhaps
 
 
 def copy_avatar(*, user: HostUser, base_url: str = "") -> AvatarCopy:
@@ -36,7 +35,7 @@ def copy_avatar(*, user: HostUser, base_url: str = "") -> AvatarCopy:
 
     Only from ``WXAUTH_AVATAR_HOSTS``. The profile then has the address of the copy, unless it has
     been changed meanwhile; ``base_url`` goes before it where the storage's addresses are paths.
-    Whatever WeChat's host does is an answer and no exception.
+    Whatever WeChat's host or the storage does is an answer and no exception.
     """
     profile = WechatProfile.objects.of(user)
     if profile is None or not downloads.may_fetch(profile.avatar_url):
@@ -72,7 +71,10 @@ def pending_avatars(*, limit: int) -> Iterator[HostUser]:
 
 
 def _store(user: HostUser, address: str, image: CleanImage, *, base_url: str) -> AvatarCopy:
-    name = default_storage.save(new_name(image), ContentFile(image.content))
+    try:
+        name = keep_picture(image)
+    except StoreUnavailable:
+        return AvatarCopy.LATER
     if WechatProfile.objects.replace_avatar(
         user, address=address, copy=urljoin(base_url, default_storage.url(name))
     ):

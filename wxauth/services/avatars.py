@@ -1,5 +1,6 @@
 """Avatars that people upload, in the project's own storage."""
 
+import logging
 import re
 import secrets
 from functools import partial
@@ -9,8 +10,11 @@ from django.core.files.storage import default_storage
 
 from wxauth import images, transactions
 from wxauth.conf import HostUser
+from wxauth.exceptions import StoreUnavailable
 from wxauth.models import WechatProfile
 from wxauth.services.locking import lock_entrant
+
+logger = logging.getLogger("wxauth.avatars")
 
 FOLDER = "wxauth/avatars"
 _OURS = re.compile(rf"{FOLDER}/[A-Za-z0-9_-]{{22}}\.(?:jpg|png)$")
@@ -21,17 +25,22 @@ def store_avatar(*, user: HostUser, content: bytes) -> str:
     Keep the picture in Django's default storage, and return its address there.
 
     The name is random and tells nothing of the user. The profile is not changed: clients send the
-    address with the next change of it. Raise ``ImageInvalid``, or ``TokenInvalid`` when the user
-    has gone meanwhile.
+    address with the next change of it. Raise ``ImageInvalid``, ``StoreUnavailable``, or
+    ``TokenInvalid`` when the user has gone meanwhile.
     """
     image = images.clean(content)
     transactions.run(lambda: lock_entrant(user))
-    return default_storage.url(default_storage.save(new_name(image), ContentFile(image.content)))
+    return default_storage.url(keep_picture(image))
 
 
-def new_name(image: images.CleanImage) -> str:
-    """Return a name in the storage for this picture."""
-    return f"{FOLDER}/{secrets.token_urlsafe(16)}.{image.extension}"
+def keep_picture(image: images.CleanImage) -> str:
+    """Write the picture, and return its name in the storage. Raise ``StoreUnavailable``."""
+    name = f"{FOLDER}/{secrets.token_urlsafe(16)}.{image.extension}"
+    try:
+        return default_storage.save(name, ContentFile(image.content))
+    except Exception:  # disks and object storages each have a tree of their own
+        logger.exception("the storage took no picture")
+    raise StoreUnavailable(reason="the storage took no picture")
 
 
 def forget_picture_of(user: HostUser) -> None:

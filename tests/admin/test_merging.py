@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
@@ -59,6 +60,14 @@ def test_confirmed_plan_is_done_and_names_who_did_it(merger: Client, pair: dict[
     events = AuditEvent.objects.filter(kind=AuditEvent.Kind.MERGED)
     assert {event.actor for event in events} == {merge.confirmed_by}
     assert str(merge.confirmed_by_id) not in pair.values()
+
+
+def test_who_is_no_staff_merges_nobody_whatever_the_permission(
+    merger: Client, pair: dict[str, Any]
+) -> None:
+    get_user_model().objects.update(is_staff=False)
+    for answer in (merger.get(reverse(NEW), pair), merger.post(reverse(NEW), pair)):
+        assert (answer.status_code, Merge.objects.count()) == (302, 0)
 
 
 def test_merge_is_undone_from_the_list(merger: Client, pair: dict[str, Any]) -> None:

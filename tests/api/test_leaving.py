@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,21 @@ from django.utils import timezone
 
 from tests.api.answers import check_refusal, row_counts
 from tests.phone import Phone
-from wxauth.models import AuditEvent, DeletionRequest, LoginSession, WechatProfile
+from wxauth import session_keys
+from wxauth.exceptions import TokenInvalid, WechatSessionStale
+from wxauth.models import (
+    AccountNumber,
+    AuditEvent,
+    DeletionRequest,
+    InviteCode,
+    LoginSession,
+    Merge,
+    ProviderToken,
+    WechatIdentity,
+    WechatProfile,
+)
+from wxauth.services.consent import give_consent, revoke_consent
+from wxauth.services.leaving import request_deletion
 from wxauth.signals import collecting_export
 
 CONFIRM = {"confirm": True}
@@ -60,6 +75,16 @@ class TestConsent:
 
     def test_nothing_to_take_back_is_no_event(self, member: Phone) -> None:
         assert member.post("consent", {"agreed": False}).status_code == 200
+        assert kinds(member) == []
+
+    @pytest.mark.parametrize("change", [partial(give_consent, version="1"), revoke_consent])
+    def test_user_who_was_switched_off_meanwhile_says_nothing(
+        self, member: Phone, change: Any
+    ) -> None:
+        user = get_user_model().objects.get()
+        get_user_model().objects.update(is_active=False)
+        with pytest.raises(TokenInvalid):
+            change(user=user)
         assert kinds(member) == []
 
     @pytest.mark.parametrize("body", [{}, {"version": "1", "agreed": False}, {"version": None}])
@@ -120,6 +145,34 @@ class TestExport:
         ]
         assert [secret for secret in secrets if secret and secret in text] == []
         assert "password" not in text
+
+    def test_neighbour_who_was_here_first_is_not_in_it(self, make_phone: Any) -> None:
+        """Each table has a row that is older than those of the user, and none of it is told."""
+        neighbour, inviter, phone = map(make_phone, ("carol", "dave", "erin"))
+        inviter.sign_in()
+        neighbour.sign_in(referrer=str(inviter.uid))
+        neighbour.bind_phone()
+        user, now = get_user_model().objects.get(pk=neighbour.uid), timezone.now()
+        AccountNumber.objects.of(user)
+        InviteCode.objects.of(user)
+        DeletionRequest.objects.ask(user, source="user", now=now, due_at=now)
+        Merge.objects.create(winner=user, winner_key=neighbour.uid)
+        ProviderToken.objects.create(
+            identity=WechatIdentity.objects.get(user=user),
+            sealed=b"",
+            access_ends_at=now,
+            ends_at=now,
+        )
+        WechatProfile.objects.update(nickname="Carol")
+        phone.sign_in()
+        body = export(phone)
+        assert body["profile"]["nickname"] == ""
+        names = ("phone", "number", "invite_code", "referral", "deletion")
+        assert {name: body[name] for name in names} == dict.fromkeys(names)
+        assert body["provider_tokens"] == body["invited"] == body["merges"] == []
+        assert [row["openid"] for row in body["identities"]] == [phone.openid]
+        assert (len(body["unions"]), len(body["sessions"])) == (1, 1)
+        assert [event["kind"] for event in body["audit"]] == ["exported"]
 
     def test_whose_a_taken_number_is_is_not_in_it(self, member: Phone, make_phone: Any) -> None:
         other = make_phone("carol")
@@ -241,6 +294,14 @@ class TestDeletion:
     def test_request_without_confirmation_is_refused(self, member: Phone, body: Any) -> None:
         check_refusal(member.post("delete_account", body), 400, "invalid_input")
         assert not DeletionRequest.objects.exists()
+
+    def test_second_request_changes_nothing_and_is_not_written_down(self, member: Phone) -> None:
+        session = LoginSession.objects.select_related("user").get()
+        first = request_deletion(session=session)
+        assert request_deletion(session=session) == first
+        assert kinds(member) == ["deletion_requested"]
+        with pytest.raises(WechatSessionStale):
+            session_keys.fetch(session.pk)
 
     def test_stranger_is_refused(self, phone: Phone) -> None:
         check_refusal(phone.post("delete_account", CONFIRM), 401)

@@ -11,10 +11,15 @@ from django.utils import timezone
 
 from tests.api.answers import check_refusal, row_counts
 from tests.phone import Phone
-from wxauth import session_keys, tokens
+from wxauth import services, session_keys, tokens
 from wxauth.backends import WechatBackend
 from wxauth.conf import WechatApp
-from wxauth.exceptions import LastSignInMethod, WechatSessionStale
+from wxauth.exceptions import (
+    LastSignInMethod,
+    TokenInvalid,
+    UserInactive,
+    WechatSessionStale,
+)
 from wxauth.models import (
     AuditEvent,
     LoginSession,
@@ -108,6 +113,13 @@ class TestBind:
     ) -> None:
         assert bind(member).status_code == 200
         sid = LoginSession.objects.get().id
+        assert session_keys.fetch(sid) == member.simulator.session_key("bob", member.app.app_id)
+
+    def test_key_of_another_app_does_not_replace_the_one_of_the_session(
+        self, member: Phone, elsewhere: Phone
+    ) -> None:
+        sid = LoginSession.objects.get().id
+        assert bind(member, elsewhere).status_code == 201
         assert session_keys.fetch(sid) == member.simulator.session_key("bob", member.app.app_id)
 
     def test_unionid_that_is_ones_own_is_shared(
@@ -402,6 +414,26 @@ class TestUnbindPhone:
         other.sign_in()
         other.simulator.user("carol").phone_number = member.simulator.user("bob").phone_number
         assert other.bind_phone().status_code == 200
+
+    @pytest.mark.parametrize("is_gone", [False, True])
+    def test_user_who_left_meanwhile_is_refused(self, member: Phone, is_gone: bool) -> None:
+        member.bind_phone()
+        session = LoginSession.objects.select_related("user").get()
+        if is_gone:
+            get_user_model().objects.all().delete()
+        else:
+            get_user_model().objects.update(is_active=False)
+        with pytest.raises(TokenInvalid if is_gone else UserInactive):
+            services.unbind_phone(session=session)
+        assert PhoneNumber.objects.exists() is not is_gone
+
+    def test_number_of_a_neighbour_stays(self, member: Phone, make_phone: Any) -> None:
+        neighbour = make_phone("carol")
+        for phone in (member, neighbour):
+            phone.sign_in()
+            assert phone.bind_phone().status_code == 200
+        assert member.post("unbind_phone").status_code == 204
+        assert str(PhoneNumber.objects.get().user_id) == str(neighbour.uid)
 
     def test_without_a_number_nothing_happens(self, member: Phone) -> None:
         assert member.post("unbind_phone").status_code == 204

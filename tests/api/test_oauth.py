@@ -194,6 +194,8 @@ def test_linking_is_refused(client_app: App, make_app: Callable[..., App]) -> No
     LoginSession.objects.update(created_at=timezone.now() - timedelta(minutes=11))
     fields = client_app.fields("site")
     check_error(client_app.post("bind", access, **fields), 403, "fresh_sign_in_required")
+    access = client_app.login().json()["access"]
+    assert client_app.post("bind", access, **fields).status_code == 201, "it has cost no code"
 
 
 def test_costs(client_app: App, wechat: WechatSimulator, django_assert_num_queries: Any) -> None:  # noqa: F811

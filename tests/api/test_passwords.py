@@ -1,8 +1,9 @@
 """POST set_password, reset_password and login_password."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import pytest
 import time_machine
@@ -41,6 +42,16 @@ class CountingHasher(MD5PasswordHasher):
 
     def encode(self, password: str, salt: str) -> str:
         type(self).runs += 1
+        return super().encode(password, salt)
+
+
+class BusyHasher(CountingHasher):
+    """Something happens while a password is hashed, which is in no transaction."""
+
+    meanwhile: ClassVar[Callable[[], Any]]
+
+    def encode(self, password: str, salt: str) -> str:
+        type(self).meanwhile()
         return super().encode(password, salt)
 
 
@@ -219,7 +230,7 @@ def test_nobody_sets_a_password_without_a_token(api: Any) -> None:
     check_refusal(api.post("/api/set_password", {"password": PASSWORD}), 401)
 
 
-WEAK = ["", "   ", "short", "password", "12345678", "0987654321"]
+WEAK = ["", "   ", "short", "password", "12345678", "0987654321", "8305719264"]
 
 
 @pytest.mark.parametrize("password", WEAK)
@@ -282,6 +293,59 @@ def test_reset_does_not_let_an_inactive_user_in(owner: Line) -> None:
     answer = owner.post("reset_password", phone=TYPED, sms_code=code, password=OTHER_PASSWORD)
     check_refusal(answer, 403, "user_inactive")
     assert User.objects.get().check_password(PASSWORD)
+
+
+def test_weak_password_is_refused_whatever_the_code_and_the_number_are(
+    owner: Line, stranger: Line
+) -> None:
+    for line in (owner, stranger):
+        code = line.code("reset_password")
+        fields = {"phone": line.number, "password": "12345678"}
+        for sms_code in (wrong(code), code):
+            answer = line.post("reset_password", sms_code=sms_code, **fields)
+            check_refusal(answer, 400, "password_refused")
+
+
+def test_reset_knows_the_rules_that_look_at_the_user(line: Line, settings: Any) -> None:
+    settings.AUTH_PASSWORD_VALIDATORS = [
+        {"NAME": f"django.contrib.auth.password_validation.{name}"}
+        for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator")
+    ]
+    User.objects.update(email="rumpelstiltskin@example.com")
+    fields = {"phone": TYPED, "sms_code": line.code("reset_password")}
+    answer = line.post("reset_password", password="rumpelstiltskin", **fields)
+    check_refusal(answer, 400, "password_refused")
+    assert line.post("reset_password", password=PASSWORD, **fields).status_code == 204
+
+
+def test_number_that_changes_hands_during_the_reset_opens_nobodys_account(
+    owner: Line, make_user: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, code = make_user("other"), owner.code("reset_password")
+    settings.PASSWORD_HASHERS = [f"{__name__}.BusyHasher"]
+    move = partial(PhoneNumber.objects.update, user=other)
+    monkeypatch.setattr(BusyHasher, "meanwhile", move, raising=False)
+    answer = owner.post("reset_password", phone=TYPED, sms_code=code, password=OTHER_PASSWORD)
+    check_refusal(answer, 404, "not_registered")
+    monkeypatch.setattr(BusyHasher, "meanwhile", lambda: None)
+    assert not any(user.check_password(OTHER_PASSWORD) for user in User.objects.all())
+
+
+@pytest.mark.parametrize(
+    ("route", "status", "code"),
+    [("set_password", 401, "token_invalid"), ("reset_password", 403, "user_inactive")],
+)
+def test_user_who_is_switched_off_meanwhile_keeps_the_old_password(
+    owner: Line, settings: Any, monkeypatch: pytest.MonkeyPatch, route: str, status: int, code: str
+) -> None:
+    sms_code, before = owner.code("reset_password"), User.objects.get().password
+    settings.PASSWORD_HASHERS = [f"{__name__}.BusyHasher"]
+    ban = partial(User.objects.update, is_active=False)
+    monkeypatch.setattr(BusyHasher, "meanwhile", ban, raising=False)
+    fields = {"phone": TYPED} if route == "reset_password" else {}
+    answer = owner.post(route, sms_code=sms_code, password=OTHER_PASSWORD, **fields)
+    check_refusal(answer, status, code)
+    assert User.objects.get().password == before
 
 
 # login_password

@@ -7,9 +7,12 @@ from django.contrib.auth import get_user_model
 
 from tests.phone import Phone
 from tests.push.conftest import Deliver
+from wxauth import session_keys
+from wxauth.exceptions import WechatSessionStale
 from wxauth.models import (
     AuditEvent,
     DeletionRequest,
+    LoginSession,
     PhoneNumber,
     WechatIdentity,
     WechatProfile,
@@ -64,6 +67,59 @@ def test_revoked_consent_erases_what_it_was_for(
     numbers = [int(number) for number in sorted(revoked.split(","), key=int)] if revoked else []
     assert (str(event.user_id), event.facts["revoked"]) == (str(rich.uid), numbers)
     assert rich.client.get("/api/me").status_code == 200
+
+
+def test_number_that_is_erased_is_written_down(rich: Phone, tell: Deliver) -> None:
+    tell(REVOKE, revoke_info="8,6")
+    assert AuditEvent.objects.get(kind="phone_unbound").facts == {"by": "wechat"}
+    event = AuditEvent.objects.get(kind="consent_revoked")
+    assert event.facts["erased"] == ["nickname", "avatar_url", "phone"]
+
+
+@pytest.mark.parametrize(
+    ("event", "revoked"), [(REVOKE, "6,8,301"), ("user_info_modified", ""), (CANCELLED, "")]
+)
+def test_neighbour_keeps_everything(
+    member: Phone, make_phone: Any, tell: Deliver, event: str, revoked: str
+) -> None:
+    neighbour = make_phone("carol", member.app)
+    neighbour.sign_in()
+    neighbour.bind_phone()
+    WechatProfile.objects.update(nickname="Carol", avatar_url="https://example.com/c.png")
+    assert accepted(tell(event, revoke_info=revoked))
+    assert kept(neighbour) == {"nickname", "avatar_url", "phone"}
+    assert WechatIdentity.objects.filter(user=neighbour.uid).exists()
+    assert WechatUnion.objects.filter(user=neighbour.uid).exists()
+    assert neighbour.client.get("/api/me").status_code == 200
+    if event == CANCELLED:
+        assert str(DeletionRequest.objects.get().user_id) == str(member.uid)
+
+
+def test_closed_wechat_account_takes_no_union_that_is_another_users_or_anothers(
+    rich: Phone, make_phone: Any, tell: Deliver
+) -> None:
+    neighbour = make_phone("carol", rich.app)
+    neighbour.sign_in()
+    union = WechatUnion.objects.get(user=neighbour.uid)
+    # WeChat says of the member's identity what is the neighbour's: a conflict.
+    WechatIdentity.objects.filter(user=rich.uid).update(unionid=union.unionid)
+    assert accepted(tell(CANCELLED))
+    assert WechatUnion.objects.filter(pk=union.pk).exists()
+    assert WechatUnion.objects.filter(user=rich.uid).exists(), "the one that it did not bear"
+
+
+@pytest.mark.parametrize(("event", "revoked"), [(REVOKE, "301"), (CANCELLED, "")])
+def test_host_hears_of_the_sessions_that_end_and_their_keys_are_dropped(
+    rich: Phone, tell: Deliver, received: Any, event: str, revoked: str
+) -> None:
+    session = LoginSession.objects.get()
+    assert session_keys.fetch(session.pk)
+    with received("user_logged_out") as heard:
+        tell(event, revoke_info=revoked)
+    (sent,) = heard["user_logged_out"]
+    assert (sent["user"], sent["sessions"]) == (session.user, [session.pk])
+    with pytest.raises(WechatSessionStale):
+        session_keys.fetch(session.pk)
 
 
 def test_host_hears_of_each_revoked_consent(rich: Phone, tell: Deliver, received: Any) -> None:

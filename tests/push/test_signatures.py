@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 
 from tests.phone import Phone
@@ -72,6 +73,15 @@ def test_body_under_the_signature_of_another_row_33(
         assert deliver(member.app.alias, other).status_code == 200
         assert deliver(member.app.alias, other, body=push.body).status_code == 403
     assert not erased()
+
+
+def test_push_from_ahead_is_remembered_for_as_long_as_it_is_fresh(
+    member: Phone, push: Any, deliver: Deliver, local_memory: None
+) -> None:
+    stamp = int(push.query["timestamp"])
+    for now, status in ((stamp - 290, 200), (stamp + 290, 403)):
+        with time_machine.travel(now, tick=False):
+            assert deliver(member.app.alias, push).status_code == status
 
 
 @pytest.mark.parametrize("seconds", [-301, 302])

@@ -7,13 +7,23 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, RestrictedError
 from django.utils import timezone
 
 from tests.phone import Phone
 from wxauth.conf import WechatApp
 from wxauth.devices import Device
-from wxauth.models import AuditEvent, DeletionRequest, LoginSession, Referral
+from wxauth.exceptions import TokenInvalid
+from wxauth.models import (
+    AuditEvent,
+    DeletionRequest,
+    LoginSession,
+    Merge,
+    MergeStep,
+    PhoneNumber,
+    Referral,
+    SmsCode,
+)
 from wxauth.services import leaving
 from wxauth.services.leaving import Outcome, carry_out, due_requests, owned_rows
 from wxauth.simulator import WechatSimulator
@@ -54,6 +64,10 @@ def request_of(member: Phone, make_phone: Any) -> DeletionRequest:
 
 def protect(user: Any) -> None:
     raise ProtectedError("said the host", {user})
+
+
+def restrict(user: Any) -> None:
+    raise RestrictedError("said the host", {user})
 
 
 def break_down(user: Any) -> None:
@@ -104,11 +118,80 @@ def test_every_table_of_ours_is_emptied_of_the_user_or_kept_on_purpose(
 
 def test_audit_trail_keeps_what_and_when(request_of: DeletionRequest) -> None:
     uid = str(request_of.user_id)
+    AuditEvent.objects.update(user_agent="a phone")
     carry_out(pk=request_of.pk, now=timezone.now())
     events = list(AuditEvent.objects.filter(user_key=uid).order_by("pk"))
     assert [event.kind for event in events] == ["phone_bound", "deletion_requested", "deleted"]
     assert {(event.user_agent, event.ip_address) for event in events} == {("", None)}
     assert [event.facts for event in events[:2]] == [{}, {}]
+
+
+def test_addresses_go_from_what_they_did_to_others_and_stay_with_everybody_else(
+    request_of: DeletionRequest, make_user: Any
+) -> None:
+    target, operator = make_user("target"), make_user("operator")
+    for actor in (request_of.user, operator):
+        AuditEvent.objects.record("merged", user=target, actor=actor, device=SOMEWHERE)
+    carry_out(pk=request_of.pk, now=timezone.now())
+    found = {event.actor_key: event for event in AuditEvent.objects.filter(user=target)}
+    assert found[str(request_of.user_id)].user_agent == ""
+    assert found[str(request_of.user_id)].ip_address is None
+    left = found[str(operator.pk)]
+    assert (left.user_agent, left.ip_address) == (SOMEWHERE.user_agent, SOMEWHERE.ip_address)
+
+
+def test_steps_of_their_merges_are_forgotten_and_those_of_others_are_not(
+    request_of: DeletionRequest, make_user: Any
+) -> None:
+    user, other, third = request_of.user, make_user("other"), make_user("third")
+    for winner, loser in ((user, other), (other, user), (other, third)):
+        merge = Merge.objects.create(
+            winner=winner,
+            winner_key=winner.pk,
+            loser=loser,
+            loser_key=loser.pk,
+            confirmed_by=winner,
+        )
+        MergeStep.objects.create(merge=merge, kind=MergeStep.Kind.REMOVED, data={"number": "+861"})
+    assert carry_out(pk=request_of.pk, now=timezone.now()) is Outcome.DELETED
+    step = MergeStep.objects.get()
+    assert (step.merge.winner, step.merge.loser, step.merge.confirmed_by) == (other, third, other)
+    gone = Merge.objects.exclude(pk=step.merge_id)
+    people = [one for each in gone for one in (each.winner, each.loser, each.confirmed_by)]
+    assert user not in people
+
+
+def test_who_asked_before_with_days_of_grace_can_still_go_at_once(
+    member: Phone, make_user: Any
+) -> None:
+    session, now = LoginSession.objects.get(), timezone.now()
+    later = now + timedelta(days=15)
+    for user in (session.user, make_user("other")):
+        DeletionRequest.objects.ask(user, source="user", now=now, due_at=later)
+    assert leaving.delete_now(session=session) is Outcome.DELETED
+    assert DeletionRequest.objects.get().due_at == later, "the other's own"
+
+
+@pytest.mark.parametrize("leave", [leaving.request_deletion, leaving.delete_now])
+def test_user_who_was_switched_off_meanwhile_asks_for_nothing(member: Phone, leave: Any) -> None:
+    session = LoginSession.objects.select_related("user").get()
+    get_user_model().objects.update(is_active=False)
+    with pytest.raises(TokenInvalid):
+        leave(session=session)
+    assert not DeletionRequest.objects.exists()
+
+
+def test_codes_to_their_number_go_and_those_to_another_stay(
+    request_of: DeletionRequest, make_phone: Any
+) -> None:
+    carol = make_phone("carol")
+    assert carol.sign_in().status_code == 200
+    assert carol.bind_phone().status_code == 200
+    now = timezone.now()
+    for phone in PhoneNumber.objects.all():
+        SmsCode.objects.create(number=phone.number, purpose="login", sent_at=now, expires_at=now)
+    carry_out(pk=request_of.pk, now=now)
+    assert SmsCode.objects.get().number == PhoneNumber.objects.get().number
 
 
 def test_tree_of_invitations_stays_whole(request_of: DeletionRequest) -> None:
@@ -145,6 +228,15 @@ def test_user_whom_the_project_protects_stays_whole_and_says_why(
     assert [r.levelname for r in caplog.records if r.name == "wxauth.leaving"] == ["ERROR"]
     settings.WXAUTH_ERASE_USER = "wxauth.erasure.anonymise"
     assert carry_out(pk=request_of.pk, now=timezone.now()) is Outcome.DELETED
+
+
+def test_rows_that_restrict_are_told_as_those_that_protect(
+    request_of: DeletionRequest, settings: Any
+) -> None:
+    settings.WXAUTH_ERASE_USER = f"{__name__}.restrict"
+    assert carry_out(pk=request_of.pk, now=timezone.now()) is Outcome.FAILED
+    request_of.refresh_from_db()
+    assert request_of.error.startswith("RestrictedError: rows of")
 
 
 def test_eraser_that_breaks_down_leaves_everything(

@@ -1,9 +1,13 @@
 """Pictures with codes: one guess each, and one use."""
 
+from contextlib import nullcontext
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.cache import caches
+from django.utils import timezone
 
 from tests.cache_dump import everything_in_the_cache
 from wxauth.exceptions import PictureCodeInvalid
@@ -23,6 +27,16 @@ def test_picture_is_read_in_any_case_and_used_once(code: str) -> None:
     use_picture(key="k", typed=code)
     with pytest.raises(PictureCodeInvalid):
         use_picture(key="k", typed=code)
+
+
+def test_picture_is_good_for_five_minutes(code: str, local_memory: None) -> None:
+    now = timezone.now()
+    for seconds, is_good in ((299, True), (301, False)):
+        with time_machine.travel(now, tick=False):
+            draw_picture(key="k")
+        refused = nullcontext() if is_good else pytest.raises(PictureCodeInvalid)
+        with time_machine.travel(now + timedelta(seconds=seconds), tick=False), refused:
+            check_picture(key="k", typed=code)
 
 
 def test_wrong_guess_ends_the_picture(code: str) -> None:

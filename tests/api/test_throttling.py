@@ -56,7 +56,21 @@ USED_UP = [PASSED] * LIMIT + [429]
 
 
 @pytest.mark.parametrize(
-    "route", ["login", "register_simple", "register_complex", "authorize", "refresh_token"]
+    "route",
+    [
+        "login",
+        "register_simple",
+        "register_complex",
+        "authorize",
+        "refresh_token",
+        "oauth/start",
+        "oauth/login",
+        "oauth/ticket",
+        "sms_code",
+        "login_sms",
+        "login_password",
+        "reset_password",
+    ],
 )
 def test_each_open_route_is_limited_by_address(ask: Any, route: str) -> None:
     assert statuses(ask, route=route) == USED_UP

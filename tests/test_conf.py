@@ -361,3 +361,20 @@ def test_token_settings_show_no_key(settings):
     settings.SIMPLE_JWT = {"SIGNING_KEY": SECRET, "VERIFYING_KEY": SECRET}
 
     assert SECRET not in repr(conf.tokens)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_one"),
+    [
+        ("pictures.example", True),
+        ("evilpictures.example", False),
+        ("a.pictures.example", False),
+        ("thirdwx.qlogo.cn", True),
+        ("qlogo.cn", False),
+        ("evilqlogo.cn", False),
+        ("", False),
+    ],
+)
+def test_avatar_host_without_a_dot_is_that_one_alone(settings, host: str, is_one: bool) -> None:
+    settings.WXAUTH_AVATAR_HOSTS = ["pictures.example", ".qlogo.cn", ""]
+    assert conf.is_avatar_host(host) is is_one

@@ -40,6 +40,8 @@ def test_way_back_is_what_a_sign_in_costs(browser: Browser, counted: Counter) ->
     with counted() as costs:
         browser.back(state, code)
     assert ours(costs) == ["SELECT"] * 2, "the first one's session, this browser's"
+    calls = [method for method, name in costs.beside_rate_limit if name == "wxauth:state"]
+    assert calls == ["get", "add", "get_many"], "look, claim, outcome"
     assert costs.wechat == []
 
 
@@ -72,4 +74,6 @@ def test_phone_that_says_yes_costs_one_look_each_time(
         assert screen.collect().status_code == 200
     # The phone's session; its user locked, in two looks; it once more, its identity; the session.
     assert ours(costs) == ["SELECT"] * 5 + ["INSERT"]
+    calls = [method for method, name in costs.beside_rate_limit if name == "wxauth:scan"]
+    assert calls == ["get", "get_many", "add"]
     assert costs.wechat == []

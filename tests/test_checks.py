@@ -92,11 +92,16 @@ WRONG = {
     "deletion delay is negative": ("E051", {"WXAUTH_DELETION_DELAY": timedelta(days=-1)}),
     "token lifetime is a number": ("E011", {"WXAUTH_APIFACTORY_TOKEN_LIFETIME": 90}),
     "sub domain of no app": ("E053", {"WXAUTH_APIFACTORY_APPS": {"tz": "nobody"}}),
+    "sub domain of a website": (
+        "E053",
+        {**WEBSITE, "WXAUTH_APIFACTORY_APPS": {"tz": "site"}},
+    ),
     "sub domains are a list": ("E053", {"WXAUTH_APIFACTORY_APPS": ["tz"]}),
     "blocks are not there": ("E054", {"WXAUTH_APIFACTORY_USER_DETAIL": f"{HERE}.missing"}),
     "blocks cannot be called": ("E054", {"WXAUTH_APIFACTORY_USER_DETAIL": NOT_CALLABLE}),
     "configuration is a list": ("E054", {"WXAUTH_APIFACTORY_CONFIG": ["a"]}),
     "eraser is not there": ("E052", {"WXAUTH_ERASE_USER": f"{HERE}.missing"}),
+    "eraser is none": ("E052", {"WXAUTH_ERASE_USER": None}),
     "eraser cannot be called": ("E052", {"WXAUTH_ERASE_USER": NOT_CALLABLE}),
     "unknown key": ("E002", {"WXAUTH_APPS": {"a": {**APP, "appid": "wx0"}}}),
     "key is no text": ("E002", {"WXAUTH_APPS": {"a": {**APP, 1: 2}}}),
@@ -113,6 +118,10 @@ WRONG = {
     "app_id twice": ("E004", {"WXAUTH_APPS": {"a": APP, "b": {**APP, "kind": "website"}}}),
     "app_id twice by function": ("E004", {"WXAUTH_APPS": f"{HERE}.load_twins"}),
     "function raises": ("W006", {"WXAUTH_APPS": f"{HERE}.load_from_missing_table"}),
+    "function raises, debug": (
+        "W006",
+        {"WXAUTH_APPS": f"{HERE}.load_from_missing_table", "DEBUG": True},
+    ),
     "url without scheme": ("E005", {"WXAUTH_API_BASE_URL": "api.weixin.qq.com"}),
     "url without host": ("E005", {"WXAUTH_API_BASE_URL": "https://"}),
     "url with bad port": ("E005", {"WXAUTH_API_BASE_URL": "https://example.com:port"}),
@@ -124,12 +133,17 @@ WRONG = {
     "simulator by name": ("W002", {"WXAUTH_API_BASE_URL": "http://localhost:8001/"}),
     "simulator on ipv6": ("W002", {"WXAUTH_API_BASE_URL": "http://[::1]:8001"}),
     "page without scheme": ("E031", {"WXAUTH_OPEN_BASE_URL": "open.weixin.qq.com"}),
+    "page without host": ("E031", {"WXAUTH_OPEN_BASE_URL": "https://"}),
+    "page of a file server": ("E031", {"WXAUTH_OPEN_BASE_URL": "ftp://127.0.0.1"}),
     "page is none": ("E031", {"WXAUTH_OPEN_BASE_URL": None}),
     "page with bad port": ("E031", {"WXAUTH_OPEN_BASE_URL": "https://a.example:b"}),
     "page by http": ("E031", {"WXAUTH_OPEN_BASE_URL": "http://pages.example.com"}),
     "origins is a text": ("E035", {"WXAUTH_RETURN_ORIGINS": "https://a.example"}),
     "origins is none": ("E035", {"WXAUTH_RETURN_ORIGINS": None}),
     "origin without scheme": ("E035", {"WXAUTH_RETURN_ORIGINS": ["a.example"]}),
+    "origin without host": ("E035", {"WXAUTH_RETURN_ORIGINS": ["https://"]}),
+    "origin of a file server": ("E035", {"WXAUTH_RETURN_ORIGINS": ["ftp://a.example"]}),
+    "origin with bad port": ("E035", {"WXAUTH_RETURN_ORIGINS": ["https://a.example:b"]}),
     "origin with a slash": ("E035", {"WXAUTH_RETURN_ORIGINS": ["https://a.example/"]}),
     "origin with a path": ("E035", {"WXAUTH_RETURN_ORIGINS": ["https://a.example/b"]}),
     "origin with a user": ("E035", {"WXAUTH_RETURN_ORIGINS": ["https://a@b.example"]}),
@@ -143,6 +157,7 @@ WRONG = {
     "host with a port": ("E036", {"WXAUTH_AVATAR_HOSTS": ["a.example:80"]}),
     "host in capitals": ("E036", {"WXAUTH_AVATAR_HOSTS": ["A.example"]}),
     "host of nothing": ("E036", {"WXAUTH_AVATAR_HOSTS": ["."]}),
+    "host is a number": ("E036", {"WXAUTH_AVATAR_HOSTS": [5]}),
     "host is empty": ("E036", {"WXAUTH_AVATAR_HOSTS": [""]}),
     "host is this machine": ("W009", {"WXAUTH_AVATAR_HOSTS": ["127.0.0.1"]}),
     "host is this machine, by name": ("W009", {"WXAUTH_AVATAR_HOSTS": ["localhost"]}),
@@ -239,9 +254,11 @@ WRONG = {
     "countries is a text": ("E016", {"WXAUTH_SMS_COUNTRIES": "86"}),
     "country is a number": ("E016", {"WXAUTH_SMS_COUNTRIES": [86]}),
     "country with a plus": ("E016", {"WXAUTH_SMS_COUNTRIES": ["+86"]}),
+    "country and more": ("E016", {"WXAUTH_SMS_COUNTRIES": ["86-138"]}),
     "countries is none": ("E016", {"WXAUTH_SMS_COUNTRIES": None}),
     "limits is a number": ("E017", {"WXAUTH_ATTEMPT_LIMITS": 5}),
     "limits is none": ("E017", {"WXAUTH_ATTEMPT_LIMITS": None}),
+    "limits is a list of texts": ("E017", {"WXAUTH_ATTEMPT_LIMITS": ["sms_number"]}),
     "limit of zero": ("E017", {"WXAUTH_ATTEMPT_LIMITS": {"sms_number": 0}}),
     "limit is a rate": ("E017", {"WXAUTH_ATTEMPT_LIMITS": {"sms_number": "5/day"}}),
     "limit is a boolean": ("E017", {"WXAUTH_ATTEMPT_LIMITS": {"sms_number": True}}),
@@ -271,6 +288,13 @@ RIGHT = {
     },
     "https proxy": {"WXAUTH_API_BASE_URL": "https://proxy.example.com:8443/wechat/"},
     "simulator without pages": {"WXAUTH_APPS": {"a": APP}, **SIMULATED, "DEBUG": True},
+    "pages by http, debug": {"WXAUTH_OPEN_BASE_URL": "http://pages.example.com", "DEBUG": True},
+    "sub domain of a mini program": {
+        "WXAUTH_APPS": {"mall": APP},
+        "WXAUTH_APIFACTORY_APPS": {"tz": "mall"},
+    },
+    "blocks of the host": {"WXAUTH_APIFACTORY_USER_DETAIL": f"{HERE}.create_nothing"},
+    "deletion at once": {"WXAUTH_DELETION_DELAY": timedelta(0)},
     "simulator": {
         **WEBSITE,
         **SIMULATED,
@@ -303,6 +327,7 @@ RIGHT = {
         "SECRET_KEY": "django-insecure-" + LONG,
         "SIMPLE_JWT": {"SIGNING_KEY": LONG},
     },
+    "key as long as its hash": {"SIMPLE_JWT": {"SIGNING_KEY": "x" * 32}},
     "private key": {"SIMPLE_JWT": {"ALGORITHM": "RS256", "SIGNING_KEY": "pem"}},
     "rates in all periods": {"WXAUTH_THROTTLE_RATES": {"address": "5/s", "person": "9/day"}},
     "no rates": {"WXAUTH_THROTTLE_RATES": {"address": None, "person": None}},
@@ -382,6 +407,20 @@ def test_all_settings_broken_at_once_are_each_reported(found):
     ]  # fmt: skip
 
 
+def test_addresses_that_are_none_are_not_compared(found):
+    messages = found(**WEBSITE, WXAUTH_API_BASE_URL=5, WXAUTH_OPEN_BASE_URL=5, DEBUG=True)
+
+    assert sorted(message.id for message in messages) == ["wxauth.E005", "wxauth.E031"]
+
+
+def test_sub_domains_are_checked_without_the_apps_too(found):
+    messages = found(
+        WXAUTH_APPS=f"{HERE}.load_from_missing_table", WXAUTH_APIFACTORY_APPS={"tz": "mall"}
+    )
+
+    assert "wxauth.W006" in {message.id for message in messages}
+
+
 def test_foreign_backend_that_is_missing_is_left_to_django(found):
     assert found(AUTHENTICATION_BACKENDS=["no.such.Backend"]) == []
 
@@ -415,9 +454,9 @@ def test_mysql_without_utf8mb4_cannot_keep_emoji(monkeypatch, vendor, options, i
     monkeypatch.setattr(connection, "vendor", vendor)
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
 
-    assert [
-        message.id for message in checks.storage.check_charset(None, databases=["default"])
-    ] == ids
+    found = django_checks.run_checks(tags=[django_checks.Tags.database], databases=["default"])
+
+    assert [message.id for message in found if message.id.startswith("wxauth")] == ids
     assert checks.storage.check_charset(None) == []
 
 

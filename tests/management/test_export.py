@@ -12,6 +12,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_export_of_a_user_is_one_document(make_user: Any, capsys: Any) -> None:
+    make_user("somebody-else")
     user = make_user("zoe")
     call_command("wxauth_export", str(user.pk))
     body = json.loads(capsys.readouterr().out)

@@ -54,6 +54,8 @@ def test_with_yes_it_merges_and_undo_needs_yes_too(pair: list[str]) -> None:
     assert owners() == {pair[0]}
     assert "is undone" in run("--undo", str(merge.pk), "--yes")
     assert owners() == {pair[1]}
+    with pytest.raises(CommandError, match="could be undone"):
+        run("--undo", str(merge.pk))
 
 
 def test_progress_is_a_line_for_each_tenth_where_there_is_no_terminal(
@@ -90,6 +92,25 @@ def test_confirmed_merge_that_was_killed_is_finished(pair: list[str]) -> None:
     assert owners() == {pair[0]}
 
 
+@pytest.mark.parametrize("side", [0, 1])
+def test_merge_of_others_that_was_killed_is_left_alone(
+    pair: list[str], make_user: Callable[..., Any], side: int
+) -> None:
+    others = [*pair]
+    others[side] = str(make_user("other").pk)
+    Merge.objects.create(
+        winner_id=others[0],
+        loser_id=others[1],
+        winner_key=others[0],
+        loser_key=others[1],
+        state=Merge.State.CONFIRMED,
+        confirmed_at=timezone.now(),
+    )
+    with pytest.raises(CommandError, match="merge_running"):
+        run(*pair, "--yes")
+    assert owners() == {pair[1]}
+
+
 def test_old_steps_are_forgotten(pair: list[str]) -> None:
     run(*pair, "--yes")
     Merge.objects.update(done_at=timezone.now() - timedelta(days=31))
@@ -110,8 +131,6 @@ def test_late_rows_are_collected(pair: list[str]) -> None:
     "arguments",
     [
         [],
-        ["1"],
-        ["1", "2", "3"],
         ["nobody", "2"],
         ["9" * 40, "1"],
         ["--undo", "1"],
@@ -123,6 +142,12 @@ def test_late_rows_are_collected(pair: list[str]) -> None:
 def test_nonsense_is_refused_in_words(db: None, arguments: list[str]) -> None:
     with pytest.raises(CommandError):
         run(*arguments)
+
+
+def test_other_numbers_of_users_are_refused(pair: list[str]) -> None:
+    for users in (pair[:1], [*pair, pair[0]]):
+        with pytest.raises(CommandError, match="Give WINNER and LOSER"):
+            run(*users)
 
 
 def test_same_user_twice_is_refused(pair: list[str]) -> None:

@@ -185,7 +185,8 @@ def test_command_copies_all_that_are_pending(
     for user in users:
         show(user, host)
     assert run("--base-url", SITE, "--limit", "3") == "copied: 3\n"
-    assert run("--base-url", SITE) == "copied: 2\n"
+    assert run("--base-url", SITE, "--limit", "1") == "copied: 1\n"
+    assert run("--base-url", SITE, "--verbosity", "0") == ""
     assert run("--base-url", SITE) == ""
     assert len({shown(user) for user in users}) == 5
     assert all(default_storage.exists(shown(u).partition("/media/")[2]) for u in users)
@@ -196,6 +197,8 @@ def test_command_copies_all_that_are_pending(
     [
         ((), "--base-url"),
         (("--base-url", "shop.example.com"), "--base-url"),
+        (("--base-url", "//shop.example.com"), "--base-url"),
+        (("--base-url", "https:shop.example.com"), "--base-url"),
         (("--base-url", SITE, "--limit", "0"), "--limit"),
     ],
 )
@@ -207,6 +210,17 @@ def test_command_says_what_it_lacks(arguments: tuple[str, ...], said: str) -> No
 def test_command_without_hosts_says_so_and_is_content(settings: Any) -> None:
     settings.WXAUTH_AVATAR_HOSTS = []
     assert "names no host" in run("--base-url", SITE)
+    assert run("--verbosity", "0") == ""
+
+
+def test_command_asks_for_no_address_where_the_storage_has_one(
+    make_user: Any, host: RawServer, settings: Any
+) -> None:
+    settings.MEDIA_URL = "https://cdn.example.com/media/"
+    user = make_user()
+    show(user, host)
+    assert run() == "copied: 1\n"
+    assert shown(user).startswith("https://cdn.example.com/media/wxauth/avatars/")
 
 
 @pytest.mark.parametrize(

@@ -299,3 +299,5 @@ def test_command_goes_on_after_a_failure_and_says_so(
 def test_command_without_work_is_content(capsys: Any) -> None:
     call_command("wxauth_delete_accounts")
     assert "0 deleted" in capsys.readouterr().out
+    call_command("wxauth_delete_accounts", verbosity=0)
+    assert capsys.readouterr() == ("", "")

@@ -77,7 +77,17 @@ def test_command_says_how_many(make_sessions: Any, capsys: Any) -> None:
     assert LoginSession.objects.count() == 3
 
 
-@pytest.mark.parametrize("options", [{"days": -1}, {"batch": 0}, {"batch": 10**6}])
+def test_command_keeps_30_days_unless_told_and_can_be_quiet(
+    make_sessions: Any, capsys: Any
+) -> None:
+    make_sessions(2, expired=31 * DAY)
+    make_sessions(3, expired=29 * DAY)
+    call_command("wxauth_purge", verbosity=0)
+    assert capsys.readouterr() == ("", "")
+    assert LoginSession.objects.count() == 3
+
+
+@pytest.mark.parametrize("options", [{"days": -1}, {"batch": 0}, {"batch": 10**6}, {"days": 10**6}])
 def test_nonsense_is_refused(options: dict[str, int]) -> None:
     with pytest.raises(CommandError):
         call_command("wxauth_purge", **options)

@@ -15,7 +15,7 @@ import requests
 from django.core.management import CommandError, call_command
 
 from wxauth.conf import conf
-from wxauth.management.commands.wxauth_simulator import Command, interruptions
+from wxauth.management.commands.wxauth_simulator import SIGNALS, Command, interruptions
 from wxauth.simulator import SimulatedApp, WechatSimulator
 
 pytestmark = pytest.mark.static
@@ -65,7 +65,9 @@ def sign_in(http, url, app_id, secret):
 def test_apps_of_the_settings_are_served_until_sigterm():
     app = conf.app("default")
     with Running() as running, requests.Session() as http:
-        assert "unionid" in sign_in(http, running.url, app.app_id, app.app_secret)
+        answers = [sign_in(http, running.url, app.app_id, app.app_secret) for _ in range(101)]
+        assert "unionid" in answers[0]
+        assert answers[-1]["errcode"] == 45011
         # The connection is still open, and must not keep the process alive.
         output, errors, status = running.end(signal.SIGTERM)
 
@@ -162,6 +164,14 @@ def test_bad_app_option_is_refused_without_showing_it(app):
     with pytest.raises(CommandError, match="APPID:SECRET:UNION_SCOPE") as caught:
         call_command("wxauth_simulator", "--app", app)
     assert "secret" not in str(caught.value)
+
+
+def test_signals_are_given_back():
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with interruptions() as interrupted:
+        signal.raise_signal(signal.SIGTERM)
+        assert interrupted.is_set()
+    assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
 def test_signals_are_left_alone_outside_the_main_thread():

@@ -77,6 +77,9 @@ def test_person_who_allows_all_moves_the_whole_window(sim: WechatSimulator, serv
     assert "<x>" not in page.text
     assert "errcode" not in exchange(server, code_in(json.loads(found[1])))
     location_of(get(embedded_url(sim, self_redirect="true")))
+    twice = get(embedded_url(sim, _sim_way="twice")).text
+    assert twice.count("state=Abc123") == 2
+    assert "top.location" not in twice
 
 
 def test_address_of_the_script_is_taken(sim: WechatSimulator) -> None:

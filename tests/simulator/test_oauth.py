@@ -154,6 +154,8 @@ def test_profile_is_told_for_two_hours(sim: WechatSimulator, server: Server) -> 
     assert (told["sex"], told["privilege"]) == (0, [])
     assert told["unionid"] == grant["unionid"]
     assert read(server, grant, AUTH)["errcode"] == 0
+    assert read(server, grant, AUTH, openid="oOther")["errcode"] == 40003
+    assert read(server, grant, AUTH, access_token="x")["errcode"] == 40001
     assert read(server, grant, openid="oOther")["errcode"] == 40003
     assert read(server, grant, openid="")["errcode"] == 41009
     assert read(server, grant, access_token="")["errcode"] == 41001
@@ -178,7 +180,9 @@ def test_refresh_prolongs_or_renews(
     assert renewed["access_token"] != grant["access_token"]
     assert read(server, renewed)["openid"] == grant["openid"]
     assert read(server, grant)["errcode"] == 42001
-    sim.advance(days * 86_400)
+    sim.advance(days * 86_400 - 14_201)
+    assert "access_token" in renew(server, grant, app)
+    sim.advance(1)
     assert renew(server, grant, app)["errcode"] == 42002
 
 
@@ -237,6 +241,7 @@ def test_only_official_accounts_have_snapshots(sim: WechatSimulator, app: Simula
 def test_page_of_websites_offers_no_snapshot(sim: WechatSimulator) -> None:
     assert 'value="snapshot"' in get(page_url(sim, ACCOUNT)).text
     assert 'value="snapshot"' not in get(page_url(sim)).text
+    assert 'value="twice"' in get(page_url(sim)).text
     how = {"_sim_user": "alice", "_sim_do": "allow", "_sim_way": "snapshot"}
     assert get(page_url(sim, **how)).status_code == 400
 
@@ -315,9 +320,12 @@ def test_way_back_adds_no_header(sim: WechatSimulator) -> None:
     assert "planted" in answer.headers["Location"]
 
 
-def test_person_who_allows_all_is_not_asked(sim: WechatSimulator) -> None:
+def test_person_who_allows_all_is_not_asked(sim: WechatSimulator, server: Server) -> None:
     sim.approve_as("bob")
-    assert get(page_url(sim)).status_code == 302
+    for changes, name in [({}, "bob"), ({"_sim_do": "allow"}, "bob"), ({"_sim_user": "al"}, "al")]:
+        location = get(page_url(sim, **changes)).headers["Location"]
+        code = parse_qs(urlsplit(location).query)["code"][0]
+        assert exchange(server, code)["openid"] == sim.openid(name, WEBSITE.app_id)
     sim.approve_as(None)
     assert get(page_url(sim)).status_code == 200
 
@@ -327,6 +335,14 @@ def test_callback_comes_twice(sim: WechatSimulator, way: str, codes: int) -> Non
     page = get(page_url(sim, _sim_user="alice", _sim_do="allow", _sim_way=way)).text
     assert len(set(re.findall(r"code=(\w+)", page))) == codes
     assert len(re.findall(r"state=Abc123", page)) == 2
+
+
+def test_way_that_there_is_not_and_person_of_no_name_are_refused(sim: WechatSimulator) -> None:
+    for changes, says in [({"_sim_way": "thrice"}, "no way"), ({"_sim_user": ""}, "1 to 200")]:
+        fields = {"_sim_user": "alice", "_sim_do": "allow"} | changes
+        answer = get(page_url(sim, **fields))
+        assert answer.status_code == 400
+        assert says in answer.text
 
 
 @pytest.mark.parametrize(
@@ -341,6 +357,7 @@ def test_callback_comes_twice(sim: WechatSimulator, way: str, codes: int) -> Non
         ({"redirect_uri": "https://evil.example/callback"}, "10003"),
         ({"redirect_uri": "http://me@127.0.0.1/"}, "10003"),
         ({"redirect_uri": "http://[::1"}, "10003"),
+        ({"redirect_uri": "ftp://127.0.0.1/callback"}, "10003"),
         ({"scope": ""}, "10010"),
         ({"scope": "snsapi_base"}, "10005"),
         ({"response_type": "token"}, "response_type"),
